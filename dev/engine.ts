@@ -1,0 +1,198 @@
+// Brings the Pulumi CLI and the keycloak plugin: the official downloads where they can be reached, else built with Go
+// from the locked modules in dev/engine/. Either way once per machine and version.
+
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { access, chmod, copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { execa } from "execa";
+import { executable, fillOnce, pulumiHome, type Report, root, windows } from "./folders.ts";
+
+const require = createRequire(import.meta.url);
+const modules = path.join(import.meta.dirname, "engine");
+
+/** The CLI's version: that of the npm package `pulumi`, its official launcher. */
+export const engineVersion: string = require("pulumi/package.json").version;
+export const keycloakPluginVersion: string = require("@pulumi/keycloak/package.json").version;
+
+/** Where the launcher looks for the CLI, so that `npx pulumi` runs the same one. */
+export const engineBin = path.join(pulumiHome, "versions", engineVersion, "bin");
+export const pulumi = path.join(engineBin, executable("pulumi"));
+
+const downloadLimit = 10 * 60 * 1000;
+const stamp = "built-with-go";
+
+/** Makes the pinned Pulumi CLI present in {@link engineBin}. */
+export async function ensureEngine(report: Report = () => {}): Promise<void> {
+  const origin = await hashOf("cli/go.mod", "node-host/go.mod");
+  await fillOnce(
+    path.dirname(engineBin),
+    (folder) => isEngine(folder, origin),
+    async (folder) => {
+      const reason = await downloadEngine(folder, report);
+      if (reason) await buildEngine(folder, origin, reason, report);
+    },
+  );
+}
+
+async function isEngine(folder: string, origin: string) {
+  const bin = path.join(folder, "bin");
+  const programs = [executable("pulumi"), executable("pulumi-language-nodejs")];
+  const present = await Promise.all(programs.map((name) => isExecutable(path.join(bin, name))));
+  if (present.includes(false)) return false;
+  // Only what we built ourselves can be out of date; an official download is its version.
+  const built = await readFile(path.join(folder, stamp), "utf8").catch(() => origin);
+  return built === origin;
+}
+
+/** @returns why it did not work, or nothing when it did. */
+async function downloadEngine(folder: string, report: Report): Promise<string | undefined> {
+  report(`Downloading Pulumi ${engineVersion}`);
+  const launcher = require.resolve("pulumi/run.js");
+  const home = path.join(folder, "home");
+  const { failed, stderr, timedOut } = await execa(process.execPath, [launcher, "version"], {
+    env: { PULUMI_HOME: home, PULUMI_VERSION: engineVersion, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    timeout: downloadLimit,
+    stdin: "ignore",
+    reject: false,
+  });
+  if (failed) return timedOut ? "it took too long" : lastLine(stderr);
+  await rename(path.join(home, "versions", engineVersion, "bin"), path.join(folder, "bin"));
+}
+
+async function buildEngine(folder: string, origin: string, reason: string, report: Report) {
+  await requireGo(`The Pulumi CLI ${engineVersion} could not be downloaded (${reason})`);
+  const bin = path.join(folder, "bin");
+  await mkdir(bin);
+  const cli = "github.com/pulumi/pulumi/pkg/v3";
+  const host = "github.com/pulumi/pulumi/sdk/v3";
+  const locked = await go("cli", ["list", "-mod=readonly", "-m", "-f", "{{.Version}}", cli]);
+  if (locked !== `v${engineVersion}`) {
+    throw new Error(
+      `dev/engine/cli/go.mod locks Pulumi ${locked}, package.json ${engineVersion}: run "go get -tool ` +
+        `${cli}/cmd/pulumi@v${engineVersion} && go mod tidy" in dev/engine/cli.`,
+    );
+  }
+  const hostVersion = await go("node-host", ["list", "-mod=readonly", "-m", "-f", "{{.Version}}", host]);
+  const version = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
+  report(`Building Pulumi ${engineVersion} with Go: its Node.js host (about a minute)`);
+  await build(
+    "node-host",
+    `${host}/nodejs/cmd/pulumi-language-nodejs`,
+    bin,
+    `-X ${version}=${hostVersion.slice(1)}`,
+  );
+  report(`Building Pulumi ${engineVersion} with Go: the CLI (some 6 minutes on 2 cores)`);
+  await build("cli", `${cli}/cmd/pulumi`, bin, `-X ${version}=${engineVersion}`);
+
+  const sources = await go("node-host", ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", host]);
+  const launcher = `pulumi-resource-pulumi-nodejs${windows ? ".cmd" : ""}`;
+  await copyFile(path.join(sources, "nodejs", "dist", launcher), path.join(bin, launcher));
+  await chmod(path.join(bin, launcher), 0o755);
+  await writeFile(path.join(folder, stamp), origin);
+}
+
+/**
+ * Makes the keycloak plugin present, the official one where it can be downloaded. {@link ensureEngine} comes first.
+ * The built one is found through the PATH that `localEnvironment` sets.
+ */
+export async function ensureKeycloakPlugin(report: Report = () => {}): Promise<void> {
+  const built = await builtPluginFolder();
+  if ((await hasOfficialPlugin()) || (await isPlugin(built))) return;
+  const reason = await downloadPlugin(report);
+  if (!reason) return;
+  await requireGo(`The keycloak plugin ${keycloakPluginVersion} could not be downloaded (${reason})`);
+  report("Building the keycloak plugin with Go (about a minute)");
+  await fillOnce(built, isPlugin, async (folder) => {
+    await build("keycloak-plugin", ".", folder, "");
+  });
+}
+
+/** @returns why it did not work, or nothing when it did. */
+async function downloadPlugin(report: Report): Promise<string | undefined> {
+  report(`Downloading the keycloak plugin ${keycloakPluginVersion}`);
+  const command = ["plugin", "install", "resource", "keycloak", keycloakPluginVersion];
+  const { failed, stderr, timedOut } = await execa(pulumi, command, {
+    env: { PULUMI_SKIP_UPDATE_CHECK: "true" },
+    timeout: downloadLimit,
+    stdin: "ignore",
+    reject: false,
+  });
+  if (failed) return timedOut ? "it took too long" : lastLine(stderr);
+  return (await hasOfficialPlugin()) ? undefined : "the CLI installed another version";
+}
+
+/** The folder of the plugin built here, or nothing where the official one is installed. */
+export async function keycloakPluginFolder(): Promise<string | undefined> {
+  return (await hasOfficialPlugin()) ? undefined : builtPluginFolder();
+}
+
+async function builtPluginFolder() {
+  const origin = await hashOf("keycloak-plugin/go.mod", "keycloak-plugin/main.go");
+  return path.join(pulumiHome, "keycloak-apisix", `keycloak-plugin-${origin}`);
+}
+
+const pluginProgram = executable("pulumi-resource-keycloak");
+const isPlugin = (folder: string) => isExecutable(path.join(folder, pluginProgram));
+
+async function hasOfficialPlugin() {
+  const folder = path.join(pulumiHome, "plugins", `resource-keycloak-v${keycloakPluginVersion}`);
+  // The CLI keeps this file while it unpacks.
+  return (await isPlugin(folder)) && !(await exists(`${folder}.partial`));
+}
+
+function build(module: string, source: string, folder: string, ldflags: string) {
+  return go(module, [
+    "build",
+    "-mod=readonly",
+    "-trimpath",
+    "-ldflags",
+    `-s -w ${ldflags}`,
+    "-o",
+    // A trailing separator makes it a folder; Go names the program itself.
+    source === "." ? path.join(folder, pluginProgram) : folder + path.sep,
+    source,
+  ]);
+}
+
+async function go(module: string, args: string[]): Promise<string> {
+  const { failed, stdout, stderr, isTerminated } = await execa("go", args, {
+    cwd: path.join(modules, module),
+    env: { CGO_ENABLED: "0", GOWORK: "off", GOFLAGS: "", GOOS: "", GOARCH: "" },
+    stdin: "ignore",
+    reject: false,
+  });
+  if (!failed) return stdout.trim();
+  const tail = stderr.trim().split("\n").slice(-15).join("\n");
+  throw new Error(
+    isTerminated
+      ? `go ${args[0]} in dev/engine/${module} was stopped.`
+      : `go ${args[0]} in dev/engine/${module} failed:\n${tail}`,
+  );
+}
+
+async function requireGo(problem: string) {
+  const { failed } = await execa("go", ["version"], { cwd: root, stdin: "ignore", reject: false });
+  if (failed) throw new Error(`${problem}; install Go 1.21 or newer, and it is built here instead.`);
+}
+
+async function hashOf(...files: string[]) {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(await readFile(path.join(modules, file)));
+  return hash.digest("hex").slice(0, 12);
+}
+
+const lastLine = (text: string) => text.trim().split("\n").at(-1) ?? "";
+
+const exists = (file: string) =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
+
+const isExecutable = (file: string) =>
+  access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
