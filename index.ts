@@ -1,1 +1,18 @@
-export const enablements = {};
+// The program: config → one component a realm → outputs.
+import { ApisixEnablement } from "./components/index.ts";
+import { readSettings } from "./config.ts";
+
+const all = await Promise.all(
+  readSettings().map(async ({ ownRealm, ...settings }) => {
+    // Loaded only where it is needed: a stack that owns no realm needs no keycloak plugin.
+    const owned = ownRealm && (await import("./owned-realm.ts")).ownedRealm(settings.realm, settings.client);
+    return [settings.realm, new ApisixEnablement(settings.realm, { ...settings, ...owned })] as const;
+  }),
+);
+
+export const enablements = Object.fromEntries(
+  all.map(([name, { realm, client, audienceMapperId, userId, roleId, adopted, token, apisix }]) => [
+    name,
+    { realm, client, audienceMapperId, userId, roleId, adopted, token, apisix },
+  ]),
+);

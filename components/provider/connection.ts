@@ -1,0 +1,119 @@
+// Which Keycloak to talk to, and as whom: the keys and environment variables of @pulumi/keycloak's own
+// provider, read from the namespace `keycloak` or from the one that a component's `connection` names.
+import { KeycloakError } from "./errors.ts";
+
+/** The namespace that @pulumi/keycloak reads too. */
+export const defaultNamespace = "keycloak";
+
+export interface Connection {
+  /** Config namespace it was read from. */
+  readonly namespace: string;
+  /** Address with base path and without a trailing slash: what identifies the server. */
+  readonly server: string;
+  /** Realm of the admin who logs in. */
+  readonly adminRealm: string;
+  readonly clientId: string;
+  readonly clientSecret: string | undefined;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  /** Milliseconds that one request may take. */
+  readonly timeout: number;
+  readonly rootCaCertificate: string | undefined;
+  readonly tlsInsecureSkipVerify: boolean;
+}
+
+export type ReadConfig = (key: string) => string | undefined;
+
+const environmentNames: Readonly<Record<string, string>> = { username: "USER" };
+
+/** Name of the environment variable for a key: `keycloak:basePath` is KEYCLOAK_BASE_PATH. */
+export function environmentVariable(namespace: string, key: string): string {
+  const upperSnake = (text: string) =>
+    text
+      .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+      .replace(/[^A-Za-z0-9]+/g, "_")
+      .toUpperCase();
+  return `${upperSnake(namespace)}_${environmentNames[key] ?? upperSnake(key)}`;
+}
+
+/**
+ * Reads a connection.
+ * @throws KeycloakError naming the key that is missing or malformed.
+ */
+export function readConnection(
+  namespace: string,
+  config: ReadConfig,
+  environment: Readonly<Record<string, string | undefined>>,
+): Connection {
+  const value = (key: string) => {
+    const found = config(`${namespace}:${key}`) ?? environment[environmentVariable(namespace, key)];
+    return found === undefined || found === "" ? undefined : found;
+  };
+  const orSet = (key: string) =>
+    `set ${namespace}:${key} (pulumi config set) or ${environmentVariable(namespace, key)}`;
+
+  const url = value("url");
+  if (!url) {
+    throw new KeycloakError(`No Keycloak address: ${orSet("url")}, for example https://keycloak.example.com.`, {
+      shared: true,
+    });
+  }
+  const basePath = value("basePath") ?? "";
+  const server = parseServer(namespace, url, basePath);
+
+  const username = value("username");
+  const password = value("password");
+  const clientSecret = value("clientSecret");
+  const clientId = value("clientId") ?? (username ? "admin-cli" : undefined);
+  if (!clientId || (username ? !password : !clientSecret)) {
+    const what = username
+      ? `The password of admin '${username}' is missing: ${orSet("password")} --secret`
+      : `No admin credentials for Keycloak at ${server}: set ${namespace}:username and ${namespace}:password, or ${namespace}:clientId and ${namespace}:clientSecret (environment: ${environmentVariable(namespace, "username")}, …)`;
+    throw new KeycloakError(`${what}.`, { shared: true });
+  }
+
+  const seconds = Number(value("clientTimeout") ?? 15);
+  if (!Number.isFinite(seconds) || seconds <= 0) {
+    throw new KeycloakError(`${namespace}:clientTimeout is not a number of seconds greater than 0.`, {
+      shared: true,
+    });
+  }
+  return {
+    namespace,
+    server,
+    adminRealm: value("realm") ?? "master",
+    clientId,
+    clientSecret,
+    username,
+    password,
+    timeout: seconds * 1000,
+    rootCaCertificate: value("rootCaCertificate"),
+    tlsInsecureSkipVerify: value("tlsInsecureSkipVerify") === "true",
+  };
+}
+
+function parseServer(namespace: string, url: string, basePath: string): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    throw new KeycloakError(
+      `${namespace}:url is not an address: write it like https://keycloak.example.com, the base path (${namespace}:basePath) apart.`,
+      { shared: true },
+    );
+  }
+  if (parsed.username || parsed.password) {
+    throw new KeycloakError(
+      `${namespace}:url holds credentials: take them out and set ${namespace}:username and ${namespace}:password instead.`,
+      { shared: true },
+    );
+  }
+  if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
+    throw new KeycloakError(`${namespace}:url must start with http:// or https://.`, { shared: true });
+  }
+  const path = [parsed.pathname, basePath]
+    .flatMap((part) => part.split("/"))
+    .filter((part) => part !== "")
+    .join("/");
+  return path === "" ? parsed.origin : `${parsed.origin}/${path}`;
+}

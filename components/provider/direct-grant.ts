@@ -1,0 +1,85 @@
+// The direct grant (password grant) as the Customer Widget makes it, and what Keycloak's answers mean.
+import type { ClientRepresentation, RealmSession } from "./keycloak.ts";
+
+export type DirectGrant =
+  | { readonly outcome: "token"; readonly tokens: Tokens }
+  /** The password is right, but the profile is incomplete or a required action is pending. */
+  | { readonly outcome: "not fully set up"; readonly said: string }
+  /** A wrong password; or the right one of a user who is locked or has OTP set up. */
+  | { readonly outcome: "bad credentials"; readonly said: string }
+  | { readonly outcome: "user disabled"; readonly said: string }
+  /** Anything that says nothing of the password: the client refuses, the realm is off, … */
+  | { readonly outcome: "refused"; readonly said: string };
+
+export interface Tokens {
+  readonly access: string;
+  readonly id: string | undefined;
+  readonly refresh: string | undefined;
+}
+
+/** How the client proves itself at the realm's endpoints. */
+export function clientCredentials(client: ClientRepresentation): Record<string, string> {
+  return {
+    client_id: client.clientId ?? "",
+    ...(!client.publicClient && client.secret && { client_secret: client.secret }),
+  };
+}
+
+/** Never asks for `offline_access`: that would leave an offline session. */
+export async function directGrant(
+  realm: RealmSession,
+  client: ClientRepresentation,
+  username: string,
+  password: string,
+): Promise<DirectGrant> {
+  const { status, body } = await realm.session.ask(
+    `Getting a token for user '${username}' at client '${client.clientId}' in realm '${realm.name}'`,
+    `${realm.address}/protocol/openid-connect/token`,
+    { grant_type: "password", scope: "openid", username, password, ...clientCredentials(client) },
+  );
+  if (status === 200 && typeof body.access_token === "string") {
+    const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+    return {
+      outcome: "token",
+      tokens: { access: body.access_token, id: text(body.id_token), refresh: text(body.refresh_token) },
+    };
+  }
+  const error = String(body.error ?? `HTTP ${status}`);
+  const description = String(body.error_description ?? "");
+  const said = description ? `${error}: ${description}` : error;
+  if (description === "Account is not fully set up") return { outcome: "not fully set up", said };
+  if (description === "Invalid user credentials") return { outcome: "bad credentials", said };
+  if (description === "Account disabled") return { outcome: "user disabled", said };
+  return { outcome: "refused", said };
+}
+
+/** Ends the session that a direct grant opened. */
+export async function endSession(
+  realm: RealmSession,
+  client: ClientRepresentation,
+  tokens: Tokens,
+): Promise<void> {
+  if (tokens.refresh) {
+    await realm.session.ask(
+      `Ending the session of the token check in realm '${realm.name}'`,
+      `${realm.address}/protocol/openid-connect/logout`,
+      { refresh_token: tokens.refresh, ...clientCredentials(client) },
+    );
+    return;
+  }
+  const claims = claimsOf(tokens.access);
+  const session = claims["sid"] ?? claims["session_state"];
+  if (typeof session !== "string") return;
+  await realm.write("Ending the session of the token check", () =>
+    realm.admin.realms.deleteSession({ realm: realm.name, session, isOffline: false }),
+  );
+}
+
+/** A token's claims, unverified. */
+export function claimsOf(token: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,33 @@
+// One class for every text that a person is meant to read: what was attempted, on what, what Keycloak
+// answered, what to do. The dynamic provider host prints `stack` for most failures, so it is blanked.
+
+/** A failure in words. Its message is complete: print it as it is. */
+export class KeycloakError extends Error {
+  /** HTTP status of Keycloak's answer; undefined when there was none. */
+  readonly status: number | undefined;
+  /**
+   * True when the cause lies in the connection, the realm or the client, so that every resource of the
+   * component would report the very same sentence.
+   */
+  readonly shared: boolean;
+
+  constructor(message: string, options: { status?: number; shared?: boolean } = {}) {
+    super(message);
+    this.name = "";
+    this.status = options.status;
+    this.shared = options.shared ?? false;
+    this.stack = "";
+  }
+
+  /** The host prints `${error}: ${error.stack}`; the class name would only be noise there. */
+  override toString(): string {
+    return this.message;
+  }
+}
+
+/** The same error, or an unexpected one turned into a sentence without its stack. */
+export function asKeycloakError(error: unknown): KeycloakError {
+  if (error instanceof KeycloakError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new KeycloakError(`Unexpected failure in keycloak-apisix: ${message}`);
+}

@@ -1,0 +1,78 @@
+// What the engine's provider process runs: the stub in the state (resources/stub.ts) loads this module from
+// the installed package and hands every call on. A resource's `kind` input says which lifecycle it has.
+import type { ReadConfig } from "./connection.ts";
+import { asKeycloakError, KeycloakError } from "./errors.ts";
+import { audienceMapper } from "./kinds/audience-mapper.ts";
+import { password } from "./kinds/password.ts";
+import { realmRole } from "./kinds/realm-role.ts";
+import { roleMappings } from "./kinds/role-mappings.ts";
+import { user } from "./kinds/user.ts";
+import { type Lifecycle, lifecycle } from "./lifecycle.ts";
+import { ProviderProcess } from "./process.ts";
+import { tokenCheck } from "./token-check.ts";
+
+/** Properties as they come over the wire; each kind's resource class has typed them on the other side. */
+type Properties = Record<string, unknown> & { readonly kind: string };
+
+let lifecycles: ReadonlyMap<string, Lifecycle<never>> | undefined;
+
+/** Called once a process, before anything else; synchronous, because the host does not wait for it. */
+export function configure(readConfig: ReadConfig): void {
+  const process = new ProviderProcess(readConfig);
+  lifecycles = new Map<string, Lifecycle<never>>([
+    [audienceMapper.kind, lifecycle(audienceMapper, process) as Lifecycle<never>],
+    [user.kind, lifecycle(user, process) as Lifecycle<never>],
+    [password.kind, lifecycle(password, process) as Lifecycle<never>],
+    [realmRole.kind, lifecycle(realmRole, process) as Lifecycle<never>],
+    [roleMappings.kind, lifecycle(roleMappings, process) as Lifecycle<never>],
+    ["token", tokenCheck(process) as Lifecycle<never>],
+  ]);
+}
+
+export function check(olds: Properties, news: Properties) {
+  return call(news, (lifecycle, own) => lifecycle.check(withoutProvider(olds) as never, own));
+}
+export function diff(_id: string, olds: Properties, news: Properties) {
+  return call(news, (lifecycle, own) => lifecycle.diff(withoutProvider(olds) as never, own));
+}
+export function create(news: Properties) {
+  return call(news, (lifecycle, own) => lifecycle.create(own));
+}
+export function read(id: string, properties: Properties) {
+  return call(properties, (lifecycle, own) => lifecycle.read(id, own));
+}
+export function update(_id: string, olds: Properties, news: Properties) {
+  return call(news, (lifecycle, own) => lifecycle.update(withoutProvider(olds) as never, own));
+}
+// `delete` is a reserved word, so the export is renamed.
+function remove(_id: string, properties: Properties) {
+  return call(properties, (lifecycle, own) => lifecycle.delete(own));
+}
+export { remove as delete };
+
+async function call<Result>(
+  properties: Properties,
+  action: (lifecycle: Lifecycle<never>, own: never) => Promise<Result>,
+): Promise<Result> {
+  try {
+    const found = lifecycles?.get(properties.kind);
+    if (!found) {
+      throw new KeycloakError(
+        `This version of keycloak-apisix does not know the kind '${properties.kind}': the state was written by a newer one, so install that.`,
+      );
+    }
+    return withoutUndefined(await action(found, withoutProvider(properties) as never));
+  } catch (error) {
+    throw asKeycloakError(error);
+  }
+}
+
+/** The wire knows no `undefined`. */
+function withoutUndefined<Result>(result: Result): Result {
+  return result === undefined ? result : JSON.parse(JSON.stringify(result));
+}
+
+/** The serialised stub is the host's business. */
+function withoutProvider({ __provider: _stub, ...rest }: Properties & { __provider?: unknown }): object {
+  return rest;
+}

@@ -1,0 +1,459 @@
+// The admin session: logs in once a process and only when needed, retries what may be retried, and names
+// every failure. All requests to Keycloak go through here.
+import KeycloakAdminClient, { NetworkError } from "@keycloak/keycloak-admin-client";
+import pRetry from "p-retry";
+import { Agent } from "undici";
+import type { Connection } from "./connection.ts";
+import { KeycloakError } from "./errors.ts";
+import { near } from "./near.ts";
+
+export type ClientRepresentation = Awaited<ReturnType<KeycloakAdminClient["clients"]["find"]>>[number];
+export type UserRepresentation = Awaited<ReturnType<KeycloakAdminClient["users"]["find"]>>[number];
+export type RoleRepresentation = Awaited<ReturnType<KeycloakAdminClient["roles"]["find"]>>[number];
+export type CredentialRepresentation = Awaited<
+  ReturnType<KeycloakAdminClient["users"]["getCredentials"]>
+>[number];
+export type RealmRepresentation = NonNullable<Awaited<ReturnType<KeycloakAdminClient["realms"]["findOne"]>>>;
+export type UserProfile = Awaited<ReturnType<KeycloakAdminClient["users"]["getProfile"]>>;
+
+/** Answers worth asking again for: the server, or a proxy before it, is busy or starting. */
+const passingStatus = new Set([429, 502, 503, 504]);
+
+/** A form endpoint's answer, whatever its status. */
+export interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export class KeycloakSession {
+  readonly connection: Connection;
+  readonly admin: KeycloakAdminClient;
+  readonly #requestOptions: RequestInit;
+  #token: { value: string; expires: number } | undefined;
+  #login: Promise<string> | undefined;
+  readonly #realms = new Map<string, RealmSession>();
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+    const custom = connection.rootCaCertificate !== undefined || connection.tlsInsecureSkipVerify;
+    const dispatcher = custom
+      ? new Agent({
+          connect: {
+            ca: connection.rootCaCertificate,
+            rejectUnauthorized: !connection.tlsInsecureSkipVerify,
+          },
+        })
+      : undefined;
+    // A redirect could carry credentials to another host, so none is followed.
+    this.#requestOptions = { redirect: "manual", ...(dispatcher && { dispatcher }) } as RequestInit;
+    this.admin = this.#adminClient();
+    this.admin.registerTokenProvider({ getAccessToken: () => this.#accessToken() });
+  }
+
+  get server(): string {
+    return this.connection.server;
+  }
+
+  realm(name: string): RealmSession {
+    let realm = this.#realms.get(name);
+    if (!realm) {
+      realm = new RealmSession(this, name);
+      this.#realms.set(name, realm);
+    }
+    return realm;
+  }
+
+  /** Reads, asking again after a passing failure; `attempt` completes "…: failed" in words. */
+  read<T>(attempt: string, request: () => Promise<T>): Promise<T> {
+    return pRetry(() => this.#named(attempt, request), {
+      retries: 3,
+      minTimeout: 200,
+      maxTimeout: 2000,
+      randomize: true,
+      shouldRetry: ({ error }) => error instanceof PassingError,
+    });
+  }
+
+  /** Writes: never repeated, because an unclear answer does not tell whether it took effect. */
+  async write<T>(attempt: string, request: () => Promise<T>): Promise<T> {
+    await this.read(attempt, () => this.#accessToken());
+    return this.#named(attempt, request);
+  }
+
+  /** Asks one of the realm's own endpoints (token, introspection, keys) rather than the admin API. */
+  async ask(attempt: string, url: string, form?: Record<string, string>): Promise<Answer> {
+    const response = await this.#named(attempt, () =>
+      fetch(url, {
+        ...this.#requestOptions,
+        signal: AbortSignal.timeout(this.connection.timeout),
+        ...(form && { method: "POST", body: new URLSearchParams(form) }),
+      }),
+    );
+    const body: unknown = await response.json().catch(() => undefined);
+    return {
+      status: response.status,
+      body: typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {},
+    };
+  }
+
+  #adminClient(): KeycloakAdminClient {
+    const { server, adminRealm, timeout } = this.connection;
+    return new KeycloakAdminClient({
+      baseUrl: server,
+      realmName: adminRealm,
+      timeout,
+      requestOptions: this.#requestOptions,
+    });
+  }
+
+  async #accessToken(): Promise<string> {
+    if (this.#token && this.#token.expires > Date.now()) return this.#token.value;
+    this.#login ??= this.#logIn().finally(() => {
+      this.#login = undefined;
+    });
+    return this.#login;
+  }
+
+  async #logIn(): Promise<string> {
+    const { adminRealm, clientId, clientSecret, username, password } = this.connection;
+    const who = username ? `admin '${username}'` : `client '${clientId}'`;
+    const attempt = `Logging in as ${who} in realm '${adminRealm}'`;
+    const login = this.#adminClient();
+    await this.#named(attempt, () =>
+      login.auth({
+        clientId,
+        clientSecret,
+        ...(username
+          ? { grantType: "password" as const, username, password }
+          : { grantType: "client_credentials" as const }),
+      }),
+    );
+    const value = login.accessToken ?? "";
+    this.#token = { value, expires: expiryOf(value) };
+    return value;
+  }
+
+  async #named<T>(attempt: string, request: () => Promise<T>): Promise<T> {
+    try {
+      return await request();
+    } catch (error) {
+      if (error instanceof KeycloakError) throw error;
+      if (error instanceof NetworkError) throw this.#refused(attempt, error);
+      throw this.#unreachable(attempt, error);
+    }
+  }
+
+  #refused(attempt: string, error: NetworkError): KeycloakError {
+    const { status } = error.response;
+    const { server, namespace } = this.connection;
+    const said = answerInWords(error.responseData);
+    const at = `${attempt} at ${server}`;
+    const isLogin = attempt.startsWith("Logging in");
+    if (status >= 300 && status < 400) {
+      const to = redirectTarget(error.response);
+      return new KeycloakError(
+        `${at} failed: the server redirects (${status}${to}), and credentials are not sent on to another address; set ${namespace}:url to the address that answers itself.`,
+        { status, shared: true },
+      );
+    }
+    if (status === 404 && said === undefined) {
+      return new KeycloakError(
+        `${at} failed: there is no Keycloak under this address (404 without Keycloak's own answer); check ${namespace}:url and ${namespace}:basePath (CX serves Keycloak under /auth).`,
+        { status, shared: true },
+      );
+    }
+    if (isLogin) return this.#loginRefused(at, status, said);
+    if (status === 401) {
+      // Expired early or revoked: the next attempt logs in anew.
+      this.#token = undefined;
+      return new PassingError(
+        `${at} failed: Keycloak no longer accepts this admin session (401); run the command again.`,
+        { status, shared: true },
+      );
+    }
+    if (status === 403) {
+      const who = this.connection.username ?? this.connection.clientId;
+      return new KeycloakError(
+        `${at} failed: Keycloak answered 403 Forbidden; '${who}' of realm '${this.connection.adminRealm}' lacks the rights: give it the realm role 'admin', or for the realm in question the client roles 'manage-users', 'manage-clients' and 'manage-realm'.`,
+        { status, shared: true },
+      );
+    }
+    if (status === 404) {
+      if (said === "Realm not found.") return new MissingError(`${at} failed: the realm is not there.`);
+      return new GoneError(`${at} failed: Keycloak answered 404 (${said}).`, { status });
+    }
+    const message = `${at} failed: Keycloak answered ${status}${said ? ` (${said})` : ""}.`;
+    return passingStatus.has(status)
+      ? new PassingError(message, { status, shared: true })
+      : new KeycloakError(message, { status });
+  }
+
+  #loginRefused(at: string, status: number, said: string | undefined): KeycloakError {
+    const { namespace, username, adminRealm, clientId } = this.connection;
+    const advice =
+      said === "Realm does not exist"
+        ? `there is no realm '${adminRealm}': set ${namespace}:realm to the realm that the admin belongs to`
+        : username
+          ? `check ${namespace}:username and ${namespace}:password, and that client '${clientId}' of realm '${adminRealm}' allows direct grants`
+          : `check ${namespace}:clientId and ${namespace}:clientSecret, and that the client has a service account`;
+    const message = `${at} failed: Keycloak answered ${status}${said ? ` (${said})` : ""}; ${advice}.`;
+    return passingStatus.has(status)
+      ? new PassingError(message, { status, shared: true })
+      : new KeycloakError(message, { status, shared: true });
+  }
+
+  #unreachable(attempt: string, error: unknown): KeycloakError {
+    const { server, namespace, timeout } = this.connection;
+    if (error instanceof Error && error.name === "TimeoutError") {
+      return new PassingError(
+        `${attempt} failed: Keycloak at ${server} did not answer within ${timeout / 1000} s; see whether it is up, or raise ${namespace}:clientTimeout.`,
+        { shared: true },
+      );
+    }
+    const advice = `check ${namespace}:url, and that Keycloak is up and reachable from here`;
+    const message = `${attempt} failed: Keycloak at ${server} cannot be reached (${networkCause(error)}); ${advice}.`;
+    return new PassingError(message, { shared: true });
+  }
+}
+
+/** Keycloak's own word that one object is not there. */
+export class GoneError extends KeycloakError {}
+/** Keycloak's own word that the realm or the client is not there, and so nothing in it. */
+export class MissingError extends KeycloakError {
+  constructor(message: string) {
+    super(message, { status: 404, shared: true });
+  }
+}
+/** May go away by itself. */
+class PassingError extends KeycloakError {}
+
+/**
+ * One realm of a session. What check and diff read is asked for once a process; whoever writes calls
+ * `forget` first and last, so that nobody decides on what was true before.
+ */
+export class RealmSession {
+  readonly session: KeycloakSession;
+  readonly name: string;
+  #answers = new Map<string, Promise<unknown>>();
+
+  constructor(session: KeycloakSession, name: string) {
+    this.session = session;
+    this.name = name;
+  }
+
+  get admin(): KeycloakAdminClient {
+    return this.session.admin;
+  }
+
+  forget(): void {
+    this.#answers.clear();
+  }
+
+  async write<T>(attempt: string, request: () => Promise<T>): Promise<T> {
+    try {
+      return await this.session.write(this.#inRealm(attempt), request);
+    } finally {
+      this.forget();
+    }
+  }
+
+  /**
+   * The client with this clientId.
+   * @throws MissingError naming similar clients.
+   */
+  client(clientId: string): Promise<ClientRepresentation & { id: string }> {
+    return this.#once(`client ${clientId}`, async () => {
+      const attempt = `Reading client '${clientId}'`;
+      const found = await this.#read(attempt, () => this.admin.clients.find({ realm: this.name, clientId }));
+      const exact = found.find((candidate) => candidate.clientId === clientId);
+      if (!exact?.id) throw await this.#clientMissing(clientId);
+      return { ...exact, id: exact.id };
+    });
+  }
+
+  /**
+   * The same client, where customers can get a token at it.
+   * @throws KeycloakError when it is bearer-only.
+   */
+  async usableClient(clientId: string): Promise<ClientRepresentation & { id: string }> {
+    const client = await this.client(clientId);
+    if (client.bearerOnly) {
+      throw new KeycloakError(
+        `Client '${clientId}' in realm '${this.name}' is bearer-only: nobody can log in at it, so no token for customers can come from it; switch 'Bearer only' off or name another client.`,
+        { shared: true },
+      );
+    }
+    return client;
+  }
+
+  user(username: string): Promise<(UserRepresentation & { id: string; username: string }) | undefined> {
+    return this.#once(`user ${username}`, async () => {
+      const found = await this.#read(`Reading user '${username}'`, () =>
+        this.admin.users.find({ realm: this.name, username, exact: true }),
+      );
+      // Keycloak stores usernames in lower case.
+      const user = found.find((candidate) => candidate.username?.toLowerCase() === username.toLowerCase());
+      return user?.id ? { ...user, id: user.id, username: user.username ?? username } : undefined;
+    });
+  }
+
+  credentials(user: { id: string; username: string }): Promise<CredentialRepresentation[]> {
+    return this.#once(`credentials ${user.id}`, () =>
+      this.#read(`Reading the credentials of user '${user.username}'`, () =>
+        this.admin.users.getCredentials({ realm: this.name, id: user.id }),
+      ),
+    );
+  }
+
+  realmRoleMappings(user: { id: string; username: string }): Promise<RoleRepresentation[]> {
+    return this.#once(`role mappings ${user.id}`, () =>
+      this.#read(`Reading the role mappings of user '${user.username}'`, () =>
+        this.admin.users.listRealmRoleMappings({ realm: this.name, id: user.id }),
+      ),
+    );
+  }
+
+  realmRole(name: string): Promise<(RoleRepresentation & { id: string; name: string }) | undefined> {
+    return this.#once(`role ${name}`, async () => {
+      const role = await this.#readIfThere(`Reading realm role '${name}'`, () =>
+        this.admin.roles.findOneByName({ realm: this.name, name }),
+      );
+      return role?.id && role.name ? { ...role, id: role.id, name: role.name } : undefined;
+    });
+  }
+
+  /** The realm's user profile; undefined on releases that have none (before Keycloak 24 unless switched on). */
+  userProfile(): Promise<UserProfile | undefined> {
+    return this.#once("user profile", () =>
+      this.#readIfThere("Reading the user profile", () => this.admin.users.getProfile({ realm: this.name })),
+    );
+  }
+
+  /** The realm's own settings, as far as this admin may see them. */
+  settings(): Promise<RealmRepresentation> {
+    return this.#once("settings", async () => {
+      const settings = await this.#read("Reading the realm's settings", () =>
+        this.admin.realms.findOne({ realm: this.name }),
+      );
+      return settings ?? {};
+    });
+  }
+
+  /** The user's brute-force lock, if there is one. Never remembered: it ends by itself. */
+  async lockOf(user: { id: string; username: string }): Promise<{ failures: number } | undefined> {
+    const state = (await this.#read(`Reading whether user '${user.username}' is locked`, () =>
+      this.admin.attackDetection.findOne({ realm: this.name, id: user.id }),
+    )) as { disabled?: boolean; numFailures?: number } | undefined;
+    return state?.disabled ? { failures: state.numFailures ?? 0 } : undefined;
+  }
+
+  /** The realm's address, as its tokens name it unless its hostname is set otherwise. */
+  get address(): string {
+    return `${this.session.server}/realms/${encodeURIComponent(this.name)}`;
+  }
+
+  #once<T>(key: string, read: () => Promise<T>): Promise<T> {
+    let answer = this.#answers.get(key) as Promise<T> | undefined;
+    if (!answer) {
+      answer = read();
+      this.#answers.set(key, answer);
+    }
+    return answer;
+  }
+
+  #inRealm(attempt: string): string {
+    return `${attempt} in realm '${this.name}'`;
+  }
+
+  async #read<T>(attempt: string, request: () => Promise<T>): Promise<T> {
+    try {
+      return await this.session.read(this.#inRealm(attempt), request);
+    } catch (error) {
+      throw error instanceof MissingError ? await this.#realmMissing() : error;
+    }
+  }
+
+  async #readIfThere<T>(attempt: string, request: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await this.#read(attempt, request);
+    } catch (error) {
+      if (error instanceof GoneError) return undefined;
+      throw error;
+    }
+  }
+
+  async #realmMissing(): Promise<KeycloakError> {
+    const others = await this.session
+      .read("Listing the realms", () => this.admin.realms.find({ briefRepresentation: true }))
+      .then((realms) => realms.flatMap((realm) => realm.realm ?? []))
+      .catch(() => []);
+    return new MissingError(
+      `Realm '${this.name}' is not on Keycloak at ${this.session.server}.${near("realm", this.name, others)} CX ships its realms as an import: import it first, or correct the name. If this very program creates it, hand over the realm resource's output instead of its name.`,
+    );
+  }
+
+  async #clientMissing(clientId: string): Promise<KeycloakError> {
+    const others = await this.#read("Listing the clients", () => this.admin.clients.find({ realm: this.name }));
+    if (others.length === 0) {
+      // Every realm has clients of Keycloak's own: an empty list means that we may not see them.
+      return new KeycloakError(
+        `Client '${clientId}' in realm '${this.name}' at ${this.session.server} cannot be read: Keycloak shows this admin no client at all; give it the client roles 'view-clients' and 'manage-clients' for that realm.`,
+        { status: 403, shared: true },
+      );
+    }
+    const names = others.flatMap((client) => client.clientId ?? []);
+    return new MissingError(
+      `Client '${clientId}' is not in realm '${this.name}' at ${this.session.server}.${near("client", clientId, names)} Correct the name, or create the client first; if this very program creates it, hand over the client resource's output instead of its name.`,
+    );
+  }
+}
+
+function answerInWords(data: unknown): string | undefined {
+  if (typeof data !== "object" || data === null) return undefined;
+  const { error, error_description, errorMessage } = data as Record<string, unknown>;
+  // RESTEasy's own 404 for a path that Keycloak does not serve is JSON on newer releases.
+  if (error === "Unable to find matching target resource method") return undefined;
+  const words = [errorMessage, error_description, error].find((text) => typeof text === "string");
+  return typeof words === "string" ? words : undefined;
+}
+
+function redirectTarget(response: Response): string {
+  const location = response.headers.get("location");
+  if (!location || !URL.canParse(location)) return "";
+  return ` to ${new URL(location).origin}`;
+}
+
+function networkCause(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  const known: Record<string, string> = {
+    ECONNREFUSED: "connection refused",
+    ENOTFOUND: "no such host",
+    EAI_AGAIN: "the host's name cannot be resolved now",
+    ECONNRESET: "connection reset",
+    UND_ERR_SOCKET: "connection closed",
+    UND_ERR_CONNECT_TIMEOUT: "connection timed out",
+    ETIMEDOUT: "connection timed out",
+    EHOSTUNREACH: "host unreachable",
+    DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed: set rootCaCertificate",
+    SELF_SIGNED_CERT_IN_CHAIN: "its certificate comes from an unknown authority: set rootCaCertificate",
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate comes from an unknown authority: set rootCaCertificate",
+    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate comes from an unknown authority: set rootCaCertificate",
+    CERT_HAS_EXPIRED: "its certificate has expired",
+    ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host",
+  };
+  if (typeof code === "string") return known[code] ?? code;
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** Milliseconds since 1970 at which to stop using the token: a little before it expires. */
+function expiryOf(token: string): number {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    const { exp } = claims as { exp?: unknown };
+    if (typeof exp === "number") return exp * 1000 - 10_000;
+  } catch {
+    // An opaque token tells nothing: log in anew after half a minute.
+  }
+  return Date.now() + 30_000;
+}

@@ -1,0 +1,166 @@
+// The user's password: not temporary, and set only when it has to be. It cannot be read, so a login or the
+// credential's date tells whether it is still the configured one.
+import { directGrant, endSession } from "../direct-grant.ts";
+import { KeycloakError } from "../errors.ts";
+import type { RealmSession, UserRepresentation } from "../keycloak.ts";
+import { warn } from "../warnings.ts";
+import type { Kind, KindInputs } from "./kind.ts";
+import { labelMark, passwordOf, type UserWithCredentials, writeLabel } from "./user-label.ts";
+
+export interface PasswordInputs extends KindInputs {
+  readonly username: string;
+  /** clientId of the client at which a login tells whether the password is right. */
+  readonly client: string;
+  readonly password: string;
+}
+
+interface Live extends UserWithCredentials {
+  readonly user: UserRepresentation & { id: string; username: string };
+  readonly hasOtp: boolean;
+}
+
+/** What the `password` field holds instead of the password: when it was set. */
+const anew = "to be set";
+
+export const password: Kind<PasswordInputs, Live> = {
+  kind: "password",
+  noun: "password",
+  identity: ["realm", "username"],
+  inputs: ["username", "client", "password"],
+  describe: ({ username }) => `password of user '${username}'`,
+
+  async find(realm, { username }) {
+    const user = await realm.user(username);
+    if (!user) return undefined;
+    const credentials = await realm.credentials(user);
+    return { user, password: passwordOf(credentials), hasOtp: credentials.some(({ type }) => type === "otp") };
+  },
+  uuid: (live) => live.user.id,
+  present: (live) => live.password !== undefined,
+
+  fields: (live) => ({ password: setAt(live), requiredActions: live.user.requiredActions ?? [] }),
+  async wanted(realm, inputs, { live, recorded, previous, settle }) {
+    const requiredActions = (live?.user.requiredActions ?? []).filter(isOtp);
+    if (!live?.password) return { password: anew, requiredActions };
+    const is = setAt(live);
+    const changed = previous !== undefined && previous.password !== inputs.password;
+    const known = recorded?.fields["password"]?.written;
+    if (!changed && known !== undefined && known === is) return { requiredActions };
+    if (settle) {
+      return { password: (await isRight(realm, inputs, live)) ? is : anew, requiredActions };
+    }
+    // A forecast without the state's record must not guess: the label, or the trace, tells.
+    return recorded ? { password: anew, requiredActions } : { requiredActions };
+  },
+  explain(field, is) {
+    if (field === "password") return is === undefined ? "missing" : `${is}, not by this stack`;
+    if (!Array.isArray(is)) return undefined;
+    const temporary = is.includes("UPDATE_PASSWORD") ? " (the password is temporary)" : "";
+    return `${is.join(", ")} pending${temporary}, should be none`;
+  },
+  status: (previous, { password }) =>
+    previous.password === password ? undefined : "to be set: the configured password has changed",
+
+  async create(realm, { username }) {
+    throw new KeycloakError(
+      `Setting the password of user '${username}' in realm '${realm.name}' failed: the user is not there.`,
+    );
+  },
+  async write(realm, live, fields, mark, inputs) {
+    const { user } = live;
+    if (fields["password"] === anew && inputs) await reset(realm, user, inputs);
+    else if ("password" in fields && fields["password"] === undefined) await removeCredential(realm, live);
+    if (Array.isArray(fields["requiredActions"])) {
+      const requiredActions = [...fields["requiredActions"]];
+      await realm.write(`Setting the required actions of user '${user.username}'`, async () => {
+        const whole = await realm.admin.users.findOne({ realm: realm.name, id: user.id });
+        await realm.admin.users.update({ realm: realm.name, id: user.id }, { ...whole, requiredActions });
+      });
+    }
+    if (!mark) return;
+    realm.forget();
+    await writeLabel(realm, { user, password: passwordOf(await realm.credentials(user)) }, mark.text);
+  },
+  async remove() {
+    // Part of the user: put back, never removed by itself.
+  },
+  irreversible: {
+    password: "a password cannot be read, so the one that was there before cannot be set again",
+  },
+
+  mark: labelMark,
+  partOf: "user",
+  trace: {
+    of: setAt,
+    field: "password",
+    words: (live) => `${setAt(live)}, not by this stack`,
+    always: true,
+  },
+};
+
+function setAt({ password }: UserWithCredentials): string | undefined {
+  if (!password) return undefined;
+  return password.createdDate ? `set ${new Date(password.createdDate).toISOString()}` : "set";
+}
+
+/** OTP is somebody's deliberate second factor: not ours to clear. */
+function isOtp(requiredAction: string): boolean {
+  return requiredAction === "CONFIGURE_TOTP";
+}
+
+async function reset(realm: RealmSession, user: Live["user"], { password }: PasswordInputs): Promise<void> {
+  try {
+    await realm.write(`Setting the password of user '${user.username}'`, () =>
+      realm.admin.users.resetPassword({
+        realm: realm.name,
+        id: user.id,
+        credential: { type: "password", value: password, temporary: false },
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof KeycloakError) || error.status !== 400) throw error;
+    throw new KeycloakError(
+      `${error.message} The realm's password policy decides: configure another customerPassword, or change the policy.`,
+      { status: 400 },
+    );
+  }
+}
+
+async function removeCredential(realm: RealmSession, { user, password }: Live): Promise<void> {
+  if (!password) return;
+  await realm.write(`Removing the password of user '${user.username}'`, () =>
+    realm.admin.users.deleteCredential({ realm: realm.name, id: user.id, credentialId: password.id }),
+  );
+}
+
+/** Tells with one login, so that a right password is not set again: history policies would refuse it. */
+async function isRight(realm: RealmSession, inputs: PasswordInputs, live: Live): Promise<boolean> {
+  const { username } = inputs;
+  if (live.hasOtp) {
+    await warn(
+      `User '${username}' in realm '${realm.name}' has OTP set up, so a login cannot tell whether his password is the configured one: it was left as it is.`,
+    );
+    return true;
+  }
+  await refuseWhereLocked(realm, live);
+  for (const clientId of [inputs.client, "admin-cli"]) {
+    const client = await realm.client(clientId);
+    const answer = await directGrant(realm, client, username, inputs.password);
+    if (answer.outcome === "token") {
+      await endSession(realm, client, answer.tokens);
+      return true;
+    }
+    if (answer.outcome === "not fully set up") return true;
+    if (answer.outcome === "bad credentials") return false;
+  }
+  return false;
+}
+
+/** A locked user's right password is answered like a wrong one, and setting it anew would not unlock him. */
+async function refuseWhereLocked(realm: RealmSession, { user }: Live): Promise<void> {
+  const lock = await realm.lockOf(user);
+  if (!lock) return;
+  throw new KeycloakError(
+    `Comparing the password of user '${user.username}' in realm '${realm.name}' failed: the user is locked by brute-force detection after ${lock.failures} failed logins; unlock him (Users, ${user.username}, 'Temporarily locked') or wait, and run the command again.`,
+  );
+}

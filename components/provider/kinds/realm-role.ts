@@ -1,0 +1,62 @@
+// The realm role: looked up, created only when it is missing, and never changed where it was found.
+import type { RoleRepresentation } from "../keycloak.ts";
+import type { Kind, KindInputs } from "./kind.ts";
+
+export interface RealmRoleInputs extends KindInputs {
+  readonly role: string;
+}
+
+type Live = RoleRepresentation & { id: string; name: string };
+
+const markAttribute = "keycloak-apisix.owner";
+
+export const realmRole: Kind<RealmRoleInputs, Live> = {
+  kind: "role",
+  noun: "realmRole",
+  identity: ["realm", "role"],
+  inputs: ["role"],
+  describe: ({ role }) => `realm role '${role}'`,
+
+  find: (realm, { role }) => realm.realmRole(role),
+  uuid: (role) => role.id,
+  fields: () => ({}),
+  wanted: async () => ({}),
+
+  async create(realm, { role: name }, _fields, mark) {
+    await realm.write(`Creating realm role '${name}'`, () =>
+      realm.admin.roles.create({ realm: realm.name, name, attributes: { [markAttribute]: [mark] } }),
+    );
+  },
+  async write(realm, role, _fields, mark) {
+    const { [markAttribute]: _old, ...others } = (role.attributes ?? {}) as Record<string, string[]>;
+    const attributes = mark?.text === undefined ? others : { ...others, [markAttribute]: [mark.text] };
+    await realm.write(`Marking realm role '${role.name}'`, () =>
+      realm.admin.roles.updateById({ realm: realm.name, id: role.id }, { ...role, attributes }),
+    );
+  },
+  async remove(realm, role) {
+    await realm.write(`Deleting realm role '${role.name}'`, () =>
+      realm.admin.roles.delById({ realm: realm.name, id: role.id }),
+    );
+  },
+  async usedByOthers(realm, { name }) {
+    const attempt = `Reading who has realm role '${name}' in realm '${realm.name}'`;
+    const users = await realm.session.read(attempt, () =>
+      realm.admin.roles.findUsersWithRole({ realm: realm.name, name, max: 3 }),
+    );
+    if (users.length === 0) return undefined;
+    const names = users.map(({ username }) => `'${username}'`).join(", ");
+    return `users have it (${names}${users.length === 3 ? ", …" : ""})`;
+  },
+
+  mark: ({ attributes }) => ({
+    carries: true,
+    text: (attributes as Record<string, string[]> | undefined)?.[markAttribute]?.[0],
+  }),
+  trace: {
+    of: (role) => role.id,
+    field: "owner",
+    words: () => "made anew by somebody: our owner mark is not on it",
+    always: true,
+  },
+};

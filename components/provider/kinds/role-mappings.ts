@@ -1,0 +1,100 @@
+// The user's own realm role mappings. Realm default roles give some of these indirectly; the guide wants them
+// direct, so the composite ones are not looked at. Mappings that are not asked for are left alone.
+import { KeycloakError } from "../errors.ts";
+import type { RealmSession, RoleRepresentation, UserRepresentation } from "../keycloak.ts";
+import type { Kind, KindInputs } from "./kind.ts";
+import { labelMark, passwordOf, type UserWithCredentials, writeLabel } from "./user-label.ts";
+
+export interface RoleMappingsInputs extends KindInputs {
+  readonly username: string;
+  /** Names of the realm roles. */
+  readonly roles: readonly string[];
+  /** The one among them that this component itself brings, so that a preview does not miss it. */
+  readonly ownRole: string;
+}
+
+interface Live extends UserWithCredentials {
+  readonly user: UserRepresentation & { id: string; username: string };
+  readonly mapped: readonly RoleRepresentation[];
+}
+
+const isMapped = "mapped";
+
+export const roleMappings: Kind<RoleMappingsInputs, Live> = {
+  kind: "role-mappings",
+  noun: "roleMappings",
+  identity: ["realm", "username"],
+  inputs: ["username", "roles", "ownRole"],
+  describe: ({ username }) => `role mappings of user '${username}'`,
+
+  async validate(realm, inputs) {
+    const user = await realm.user(inputs.username);
+    const mapped = new Set(user && (await realm.realmRoleMappings(user)).map(({ name }) => name));
+    for (const name of inputs.roles) {
+      if (name === inputs.ownRole || mapped.has(name)) continue;
+      if (await realm.realmRole(name)) continue;
+      throw new KeycloakError(
+        `Mapping realm role '${name}' to user '${inputs.username}' in realm '${realm.name}' cannot work: the realm has no such role, although Keycloak makes it with every realm; create it, then run the command again.`,
+      );
+    }
+  },
+
+  async find(realm, { username }) {
+    const user = await realm.user(username);
+    if (!user) return undefined;
+    const [credentials, mapped] = await Promise.all([realm.credentials(user), realm.realmRoleMappings(user)]);
+    return { user, password: passwordOf(credentials), mapped };
+  },
+  uuid: (live) => live.user.id,
+  present: ({ mapped }, { roles }) => mapped.some(({ name }) => name !== undefined && roles.includes(name)),
+
+  fields: ({ mapped }) => Object.fromEntries(mapped.map(({ name }) => [name, isMapped])),
+  wanted: async (_realm, { roles }) => Object.fromEntries(roles.map((name) => [name, isMapped])),
+  explain: () => "not mapped",
+
+  async create(realm, { username }) {
+    throw new KeycloakError(
+      `Mapping realm roles to user '${username}' in realm '${realm.name}' failed: the user is not there.`,
+    );
+  },
+  async write(realm, live, fields, mark) {
+    const names = (wanted: boolean) =>
+      Object.keys(fields).filter((name) => (fields[name] === isMapped) === wanted);
+    const payload = { realm: realm.name, id: live.user.id };
+    const add = await rolesByName(realm, names(true));
+    if (add.length > 0) {
+      await realm.write(`Mapping realm roles ${listed(add)} to user '${live.user.username}'`, () =>
+        realm.admin.users.addRealmRoleMappings({ ...payload, roles: add }),
+      );
+    }
+    const take = live.mapped.flatMap(({ id, name }) => (id && name && names(false).includes(name) ? [{ id, name }] : []));
+    if (take.length > 0) {
+      await realm.write(`Taking realm roles ${listed(take)} from user '${live.user.username}'`, () =>
+        realm.admin.users.delRealmRoleMappings({ ...payload, roles: take }),
+      );
+    }
+    if (!mark) return;
+    realm.forget();
+    await writeLabel(realm, { user: live.user, password: passwordOf(await realm.credentials(live.user)) }, mark.text);
+  },
+  async remove() {
+    // Part of the user: put back, never removed by itself.
+  },
+
+  mark: labelMark,
+  partOf: "user",
+};
+
+async function rolesByName(realm: RealmSession, names: readonly string[]): Promise<{ id: string; name: string }[]> {
+  return Promise.all(
+    names.map(async (name) => {
+      const role = await realm.realmRole(name);
+      if (role) return { id: role.id, name: role.name };
+      throw new KeycloakError(`Realm role '${name}' is not in realm '${realm.name}': it cannot be mapped.`);
+    }),
+  );
+}
+
+function listed(roles: readonly { name: string }[]): string {
+  return roles.map(({ name }) => `'${name}'`).join(", ");
+}

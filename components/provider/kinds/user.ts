@@ -1,0 +1,109 @@
+// The user that the Customer Widget gets its tokens for: enabled, email verified, and complete as far as the
+// realm's own user profile requires it.
+import type { UserRepresentation } from "../keycloak.ts";
+import { defaultValue, requiredAttributes } from "../profile.ts";
+import type { FieldValue, Fields, Kind, KindInputs } from "./kind.ts";
+import { labelMark, passwordOf, type UserWithCredentials, writeLabel } from "./user-label.ts";
+
+export interface UserInputs extends KindInputs {
+  readonly username: string;
+  /** Values for profile attributes; without one, a required attribute that is missing gets a default. */
+  readonly profile?: Readonly<Record<string, string>>;
+}
+
+interface Live extends UserWithCredentials {
+  readonly user: UserRepresentation & { id: string; username: string };
+}
+
+/** Attributes that stand in the user's representation itself. */
+const ownFields = ["email", "firstName", "lastName"] as const;
+
+export const user: Kind<UserInputs, Live> = {
+  kind: "user",
+  noun: "user",
+  identity: ["realm", "username"],
+  inputs: ["username", "profile"],
+  describe: ({ username }) => `user '${username}'`,
+
+  async find(realm, { username }) {
+    const found = await realm.user(username);
+    return found && { user: found, password: passwordOf(await realm.credentials(found)) };
+  },
+  uuid: (live) => live.user.id,
+
+  fields: ({ user }) => {
+    const attributes = Object.entries((user.attributes ?? {}) as Record<string, string[]>);
+    return {
+      enabled: user.enabled,
+      emailVerified: user.emailVerified,
+      ...Object.fromEntries(ownFields.map((name) => [name, user[name] || undefined])),
+      ...Object.fromEntries(attributes.map(([name, values]) => [name, single(values)])),
+    };
+  },
+  async wanted(realm, { username, profile = {} }, { live }) {
+    const is = live ? user.fields(live) : {};
+    const demanded = await realm.userProfile();
+    const missing = requiredAttributes(demanded).filter((name) => is[name] === undefined && !profile[name]);
+    const defaults = missing.map((name) => [
+      name,
+      defaultValue(demanded, name, { username, realm: realm.name }),
+    ]);
+    return { enabled: true, emailVerified: true, ...Object.fromEntries(defaults), ...profile };
+  },
+  // Profile values stay out of the words: they are personal data, and may be configured as secrets.
+  explain(field, is) {
+    if (field === "enabled" || field === "emailVerified") return undefined;
+    return is === undefined ? "missing" : "differs from the configured value";
+  },
+
+  async create(realm, { username }, fields) {
+    // The mark follows with the password: it is the label of that credential.
+    await realm.write(`Creating user '${username}'`, () =>
+      realm.admin.users.create({ realm: realm.name, ...merged({ username }, fields) }),
+    );
+  },
+  async write(realm, live, fields, mark) {
+    if (Object.keys(fields).length > 0) {
+      await realm.write(`Updating user '${live.user.username}'`, () =>
+        realm.admin.users.update({ realm: realm.name, id: live.user.id }, merged(live.user, fields)),
+      );
+    }
+    if (mark) await writeLabel(realm, live, mark.text);
+  },
+  async remove(realm, { user: { id, username } }) {
+    await realm.write(`Deleting user '${username}'`, () =>
+      realm.admin.users.del({ realm: realm.name, id }),
+    );
+  },
+
+  mark: labelMark,
+  trace: {
+    of: ({ user }) => user.id,
+    field: "id",
+    words: () => "made anew by somebody",
+    // A label that is gone is the password's to report.
+    always: false,
+  },
+};
+
+function single(values: readonly string[]): FieldValue {
+  return values.length === 1 ? values[0] : values;
+}
+
+/** The whole user with the fields changed: sending less would blank attributes that are not ours. */
+function merged(user: UserRepresentation, fields: Fields): UserRepresentation {
+  const { enabled, emailVerified, ...profile } = fields;
+  const whole: UserRepresentation = { ...user };
+  const attributes: Record<string, string[]> = { ...(user.attributes as Record<string, string[]> | undefined) };
+  if (typeof enabled === "boolean") whole.enabled = enabled;
+  if (typeof emailVerified === "boolean") whole.emailVerified = emailVerified;
+  for (const [name, value] of Object.entries(profile)) {
+    const own = ownFields.find((field) => field === name);
+    // An empty text takes the value away; leaving the key out would keep it.
+    if (own) whole[own] = typeof value === "string" ? value : "";
+    else if (value === undefined) delete attributes[name];
+    else attributes[name] = [value].flat().map(String);
+  }
+  if (Object.keys(attributes).length > 0 || user.attributes) whole.attributes = attributes;
+  return whole;
+}

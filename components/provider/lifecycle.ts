@@ -1,0 +1,408 @@
+// Check, diff, create, read, update and delete, once for all ensured kinds. What differs stands in kinds/,
+// what may be taken back is decided in ownership.ts.
+import { isDeepStrictEqual } from "node:util";
+import { asKeycloakError, KeycloakError } from "./errors.ts";
+import { MissingError, type RealmSession } from "./keycloak.ts";
+import type { FieldValue, Fields, FoundAndWritten, Kind, KindInputs } from "./kinds/kind.ts";
+import { type Before, type Holding, isMark, markOf, newHolder, readMark, release } from "./ownership.ts";
+import type { ProviderProcess } from "./process.ts";
+import { hasUnknown } from "./unknown.ts";
+import { warn } from "./warnings.ts";
+
+/** Field by field, what the live object is and what it should be. */
+export type Drift = Readonly<Record<string, string>>;
+
+/** Forecasts that `check` adds to the inputs, for people to read in a preview. */
+export interface Forecast {
+  readonly plan?: "adopt" | "create";
+  readonly drift?: Drift;
+  /** Why an update comes that no field shows. */
+  readonly status?: string;
+  /** Of an adopted object: what will be another when somebody makes the object anew. */
+  readonly adopts?: string;
+}
+
+/** What the state keeps as outputs: the inputs, who holds the object, and the kind's own outputs. */
+export type Outs<Inputs> = Inputs & Holding & { readonly changedAt: string } & Readonly<Record<string, unknown>>;
+
+export interface Lifecycle<Inputs> {
+  check(olds: Partial<Inputs & Forecast>, news: Inputs & Forecast): Promise<CheckAnswer>;
+  diff(olds: Outs<Inputs>, news: Inputs & Forecast): Promise<DiffAnswer>;
+  create(news: Inputs & Forecast): Promise<{ id: string; outs: object }>;
+  read(id: string, outs: Outs<Inputs>): Promise<{ id: string; props: object; inputs: object }>;
+  update(olds: Outs<Inputs>, news: Inputs & Forecast): Promise<{ outs: object }>;
+  delete(outs: Outs<Inputs>): Promise<void>;
+}
+
+export interface CheckAnswer {
+  readonly inputs: object;
+  readonly failures?: readonly { readonly property: string; readonly reason: string }[];
+}
+export interface DiffAnswer {
+  readonly changes: boolean;
+  readonly replaces?: string[];
+}
+
+export function lifecycle<Inputs extends KindInputs, Live>(
+  kind: Kind<Inputs, Live>,
+  process: ProviderProcess,
+): Lifecycle<Inputs> {
+  const realmOf = (inputs: Inputs) => process.session(inputs.connection).realm(inputs.realm);
+  const where = (inputs: Inputs, realm: RealmSession) =>
+    `${kind.describe(inputs)} in realm '${inputs.realm}' at ${realm.session.server}`;
+  const idOf = (inputs: Inputs) =>
+    [inputs.realm, kind.kind, ...kind.identity.filter((key) => key !== "realm").map((key) => inputs[key])].join("/");
+
+  /** How the live object differs from what the inputs ask for, in words. */
+  async function assess(
+    realm: RealmSession,
+    inputs: Inputs,
+    context: { recorded?: Outs<Inputs>; previous?: Partial<Inputs> },
+  ): Promise<{ live: Live | undefined; drift: Drift }> {
+    const live = await kind.find(realm, inputs);
+    if (!live) return { live, drift: { [kind.noun]: "missing" } };
+    const wanted = await kind.wanted(realm, inputs, {
+      live,
+      recorded: recordedOf(context.recorded),
+      previous: context.previous as Inputs | undefined,
+    });
+    const is = kind.fields(live);
+    const drift: Record<string, string> = {};
+    for (const [field, should] of Object.entries(wanted)) {
+      if (isDeepStrictEqual(is[field], should)) continue;
+      drift[field] = kind.explain?.(field, is[field], should) ?? `${show(is[field])}, should be ${show(should)}`;
+    }
+    return { live, drift };
+  }
+
+  /**
+   * Made anew by somebody: told by the owner mark, or, of what was adopted as it stood and so never marked, by
+   * the trace that `check` noted.
+   */
+  function madeAnew(live: Live, adopts: string | undefined): Drift {
+    if (!kind.trace) return {};
+    const { field, words, always } = kind.trace;
+    const mark = kind.mark(live);
+    if (isMark(mark.text) || (!mark.carries && adopts === undefined)) return {};
+    if (adopts === undefined ? !always : adopts === kind.trace.of(live)) return {};
+    return { [field]: words(live) };
+  }
+
+  function hold(outs: Outs<Inputs>, inherited = false): void {
+    process.run.hold(outs.realm, kind.kind, outs, inherited);
+  }
+
+  /** Writes what is needed and tells what the state has to keep. */
+  async function adoptOrCreate(inputs: Inputs): Promise<Outs<Inputs>> {
+    const realm = realmOf(inputs);
+    realm.forget();
+    await kind.validate?.(realm, inputs);
+    const live = await kind.find(realm, inputs);
+    return live ? adopt(realm, inputs, live) : create(realm, inputs);
+  }
+
+  async function create(realm: RealmSession, inputs: Inputs): Promise<Outs<Inputs>> {
+    const holder = newHolder();
+    const mark = markOf(holder);
+    const fields = await kind.wanted(realm, inputs, { settle: true });
+    await kind.create(realm, inputs, fields, mark);
+    realm.forget();
+    const live = await kind.find(realm, inputs);
+    if (!live) throw new KeycloakError(`${where(inputs, realm)} was created, and then was not there.`);
+    const before = { fields: pairs({}, kind.fields(live), Object.keys(fields)) };
+    return finish(realm, inputs, live, { adopted: false, holder, mark, before });
+  }
+
+  async function adopt(realm: RealmSession, inputs: Inputs, live: Live): Promise<Outs<Inputs>> {
+    const holder = newHolder();
+    const found = kind.mark(live);
+    const owner = ownerHolding(realm, live);
+    const onOwner = kind.partOf && isMark(found.text) ? found.text : undefined;
+    const mark = owner?.mark ?? onOwner ?? markOf(holder);
+    const earlier = process.run.lastHolding(realm.session.server, realm.name, kind.kind, kind.uuid(live));
+    const inherited = earlier && (!found.carries || readMark(found.text, earlier.mark).ours) ? earlier : undefined;
+
+    const wanted = await kind.wanted(realm, inputs, { live, settle: true });
+    const now = await put(realm, inputs, live, wanted, mark);
+    const fresh: Before = {
+      fields: pairs(kind.fields(live), kind.fields(now), Object.keys(wanted)),
+      ...(found.text !== undefined && found.text !== mark && { mark: found.text }),
+    };
+    const held = {
+      adopted: inherited?.adopted ?? kind.present?.(live, inputs) ?? true,
+      holder,
+      mark,
+      before: inherited ? merged(inherited.before, fresh) : fresh,
+    };
+    return finish(realm, inputs, now, held, inherited !== undefined);
+  }
+
+  /**
+   * Writes the fields that differ, and reads the object again. The mark goes with every change, and over the
+   * mark of another holder when adopting; an object that is right and nobody's stays untouched.
+   */
+  async function put(
+    realm: RealmSession,
+    inputs: Inputs,
+    live: Live,
+    wanted: Fields,
+    mark: string,
+    lost = false,
+  ): Promise<Live> {
+    const changes = differing(kind.fields(live), wanted);
+    const onObject = kind.mark(live).text;
+    const takesOver = onObject !== mark && isMark(onObject);
+    if (Object.keys(changes).length === 0 && !takesOver && !lost) return live;
+    await kind.write(realm, live, changes, { text: mark }, inputs);
+    realm.forget();
+    return (await kind.find(realm, inputs)) ?? live;
+  }
+
+  /** What holds the object that this one is part of, if it was seen in this run. */
+  function ownerHolding(realm: RealmSession, live: Live): Holding | undefined {
+    if (!kind.partOf) return undefined;
+    return process.run.lastHolding(realm.session.server, realm.name, kind.partOf, kind.uuid(live));
+  }
+
+  function finish(
+    realm: RealmSession,
+    inputs: Inputs,
+    live: Live,
+    held: Pick<Holding, "adopted" | "holder" | "mark" | "before">,
+    inherited = false,
+  ): Outs<Inputs> {
+    const outs = {
+      ...withoutForecast(inputs),
+      ...kind.outputs?.(live),
+      server: realm.session.server,
+      uuid: kind.uuid(live),
+      changedAt: new Date().toISOString(),
+      ...held,
+    } as Outs<Inputs>;
+    hold(outs, inherited);
+    return outs;
+  }
+
+  return {
+    async check(olds, news) {
+      const inputs = withoutForecast(news);
+      if (hasUnknown(inputs)) return { inputs };
+      try {
+        const realm = realmOf(inputs);
+        await kind.validate?.(realm, inputs);
+        const isNew = olds.realm === undefined;
+        const previous = isNew ? undefined : withoutForecast(olds as Inputs & Forecast);
+        const { live, drift } = await assess(realm, inputs, { previous });
+        if (isNew) {
+          const plan = live && (kind.present?.(live, inputs) ?? true) ? "adopt" : "create";
+          const adopts = live && plan === "adopt" ? kind.trace?.of(live) : undefined;
+          return { inputs: { ...inputs, plan, ...(plan === "adopt" && some({ drift })), ...(adopts && { adopts }) } };
+        }
+        const { adopts } = olds;
+        const seen = live ? { ...drift, ...madeAnew(live, adopts) } : drift;
+        const status = previous && kind.status?.(previous, inputs);
+        return {
+          inputs: {
+            ...inputs,
+            ...some({ drift: again(seen, olds.drift) }),
+            ...(status && { status }),
+            ...(adopts && { adopts }),
+          },
+        };
+      } catch (error) {
+        const failure = asKeycloakError(error);
+        if (failure.shared && !process.firstToReport(failure.message)) return { inputs };
+        return { inputs, failures: [{ property: "realm", reason: failure.message }] };
+      }
+    },
+
+    async diff(olds, news) {
+      const inputs = withoutForecast(news);
+      const replaces = kind.identity.filter(
+        (key) => !hasUnknown(inputs[key]) && !isDeepStrictEqual(inputs[key], olds[key]),
+      );
+      if (replaces.length > 0) return { changes: true, replaces };
+      if (hasUnknown(inputs)) return { changes: true };
+      if (process.hasFailed) return { changes: true };
+      const realm = realmOf(inputs);
+      if (realm.session.server !== olds.server) return { changes: true };
+      const { live, drift } = await assess(realm, inputs, { recorded: olds, previous: olds });
+      if (!live) return { changes: true };
+      hold(olds);
+      const stale = !isDeepStrictEqual(
+        { ...kind.outputs?.(live), uuid: kind.uuid(live) },
+        pick(olds, ["uuid", ...Object.keys(kind.outputs?.(live) ?? {})]),
+      );
+      return { changes: stale || Object.keys({ ...drift, ...madeAnew(live, news.adopts) }).length > 0 };
+    },
+
+    async create(news) {
+      const outs = await adoptOrCreate(withoutForecast(news));
+      return { id: idOf(outs), outs: { ...outs, ...keptForecast(news) } };
+    },
+
+    async read(id, outs) {
+      const { adopts } = outs as Forecast;
+      const inputs = inputsOf(outs);
+      const realm = realmOf(inputs);
+      // Elsewhere now: the state's word stands until an `up` has moved the resource.
+      if (realm.session.server !== outs.server) return { id, props: outs, inputs };
+      try {
+        const { live, drift } = await assess(realm, inputs, { recorded: outs, previous: inputs });
+        if (!live) return { id: "", props: {}, inputs: {} };
+        hold(outs);
+        const seen = some({ drift: { ...drift, ...madeAnew(live, adopts) } });
+        const kept = { ...inputs, ...seen, ...(adopts && { adopts }) };
+        return { id, props: { ...withoutForecast(outs), ...kept }, inputs: kept };
+      } catch (error) {
+        if (error instanceof MissingError) return { id: "", props: {}, inputs: {} };
+        throw error;
+      }
+    },
+
+    async update(olds, news) {
+      const inputs = withoutForecast(news);
+      const realm = realmOf(inputs);
+      realm.forget();
+      await kind.validate?.(realm, inputs);
+      const kept = keptForecast(news);
+      if (realm.session.server !== olds.server) return { outs: { ...(await adoptOrCreate(inputs)), ...kept } };
+      const live = await kind.find(realm, inputs);
+      if (!live) return { outs: { ...(await create(realm, inputs)), ...kept } };
+      if (kind.uuid(live) !== olds.uuid) return { outs: { ...(await adopt(realm, inputs, live)), ...kept } };
+
+      const wanted = await kind.wanted(realm, inputs, {
+        live,
+        recorded: recordedOf(olds),
+        previous: olds,
+        settle: true,
+      });
+      const owner = ownerHolding(realm, live);
+      const mark = owner?.mark ?? olds.mark;
+      // Another stack's mark is left alone: it took the object over, and takes it back.
+      const onObject = kind.mark(live).text;
+      const lost = Object.keys(madeAnew(live, news.adopts)).length > 0;
+      const now = await put(realm, inputs, live, wanted, onObject && isMark(onObject) ? onObject : mark, lost);
+      const fresh = { fields: pairs(kind.fields(live), kind.fields(now), Object.keys(wanted)) };
+      const before = merged(olds.before, fresh);
+      const held = { adopted: olds.adopted, holder: olds.holder, mark, before };
+      return { outs: { ...finish(realm, inputs, now, held), ...kept } };
+    },
+
+    async delete(outs) {
+      const inputs = inputsOf(outs);
+      const realm = realmOf(inputs);
+      realm.forget();
+      const sameServer = realm.session.server === outs.server;
+      const live = sameServer ? await findIfThere(kind, realm, inputs) : undefined;
+      const decision = release(
+        outs,
+        realm.session.server,
+        live && {
+          uuid: kind.uuid(live),
+          fields: kind.fields(live),
+          mark: kind.mark(live),
+          attached: kind.partOf !== undefined,
+        },
+        process.run.otherHolder(outs.realm, kind.kind, outs),
+        kind.irreversible,
+      );
+      process.run.letGo(outs.realm, kind.kind, outs);
+      const leave = (why: string) => warn(`${capital(where(inputs, realm))} was left as it is: ${why}.`);
+      if (decision.do === "leave") return leave(decision.why);
+      if (!live || decision.do === "nothing") return;
+      if (decision.do === "hand over") {
+        if (decision.mark) await kind.write(realm, live, {}, { text: decision.mark });
+        return;
+      }
+      if (decision.do === "remove") {
+        const users = await kind.usedByOthers?.(realm, live);
+        if (users) return leave(users);
+        return kind.remove(realm, live);
+      }
+      const { fields, mark, left } = decision;
+      const reMark = kind.partOf || !kind.mark(live).carries ? undefined : { text: mark };
+      if (Object.keys(fields).length > 0 || reMark) await kind.write(realm, live, fields, reMark);
+      for (const [field, reason] of Object.entries(left)) {
+        await warn(`${capital(where(inputs, realm))}: ${field} was not put back: ${reason}.`);
+      }
+    },
+  };
+
+  function inputsOf(outs: Outs<Inputs>): Inputs {
+    return pick(outs, ["kind", "realm", "connection", ...kind.inputs]) as unknown as Inputs;
+  }
+}
+
+async function findIfThere<Inputs extends KindInputs, Live>(
+  kind: Kind<Inputs, Live>,
+  realm: RealmSession,
+  inputs: Inputs,
+): Promise<Live | undefined> {
+  try {
+    return await kind.find(realm, inputs);
+  } catch (error) {
+    if (error instanceof MissingError) return undefined;
+    throw error;
+  }
+}
+
+/** Found and written value of each field. */
+function pairs(found: Fields, written: Fields, names: readonly string[]): Record<string, FoundAndWritten> {
+  return Object.fromEntries(names.map((name) => [name, { found: found[name], written: written[name] }]));
+}
+
+/** What was found first stays what is put back; what was written last is what must still be there. */
+function merged(earlier: Before, later: Before): Before {
+  const fields: Record<string, FoundAndWritten> = { ...later.fields };
+  for (const [name, pair] of Object.entries(earlier.fields)) {
+    fields[name] = { found: pair.found, written: (later.fields[name] ?? pair).written };
+  }
+  return { fields, ...(earlier.mark !== undefined && { mark: earlier.mark }) };
+}
+
+function differing(is: Fields, wanted: Fields): Record<string, FieldValue> {
+  return Object.fromEntries(
+    Object.entries(wanted).filter(([field, should]) => !isDeepStrictEqual(is[field], should)),
+  );
+}
+
+function recordedOf(outs: Holding | undefined) {
+  return outs && { uuid: outs.uuid, fields: outs.before.fields };
+}
+
+function withoutForecast<Inputs>(inputs: Inputs & Forecast): Inputs {
+  const { plan: _plan, drift: _drift, status: _status, adopts: _adopts, ...rest } = inputs;
+  return rest as unknown as Inputs;
+}
+
+/** The one forecast that has to be known later: `read` hands it back. */
+function keptForecast({ adopts }: Forecast): Forecast {
+  return adopts === undefined ? {} : { adopts };
+}
+
+/** An object without the keys whose value is empty. */
+function some<T extends Record<string, object>>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => Object.keys(value).length > 0)) as Partial<T>;
+}
+
+/** The engine shows no difference between two equal texts, so drift that came back says so. */
+function again(drift: Drift, before: Drift | undefined): Drift {
+  if (!before) return drift;
+  return Object.fromEntries(
+    Object.entries(drift).map(([field, words]) => [field, before[field] === words ? `${words} (again)` : words]),
+  );
+}
+
+function pick(object: Readonly<Record<string, unknown>>, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(keys.filter((key) => object[key] !== undefined).map((key) => [key, object[key]]));
+}
+
+function show(value: FieldValue): string {
+  if (value === undefined) return "not set";
+  return Array.isArray(value) ? `[${value.join(", ")}]` : `${value}`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,31 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { type EnsuredArgs, EnsuredResource } from "./ensured.ts";
+
+export interface AudienceMapperArgs extends EnsuredArgs {
+  /** clientId of the client that carries the mapper and is the audience, for example `cim`. */
+  client: pulumi.Input<string>;
+  /**
+   * Name of the mapper.
+   * @default "fix-audience"
+   */
+  mapper?: pulumi.Input<string>;
+}
+
+/**
+ * The Audience protocol mapper on the client itself, on for access token, ID token and introspection: without
+ * it APISIX refuses every token (guide: Client scopes, `cim-dedicated`).
+ */
+export class AudienceMapper extends EnsuredResource {
+  /** The client's secret; undefined for a public client. */
+  declare readonly clientSecret: pulumi.Output<string | undefined>;
+
+  constructor(name: string, args: AudienceMapperArgs, options?: pulumi.CustomResourceOptions) {
+    super(
+      "AudienceMapper",
+      "audience",
+      name,
+      { mapper: "fix-audience", clientSecret: undefined, ...args },
+      { ...options, additionalSecretOutputs: ["clientSecret"] },
+    );
+  }
+}

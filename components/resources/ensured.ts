@@ -1,0 +1,51 @@
+// What the resource classes of all kinds share: the stub, the type names, the outputs.
+import * as pulumi from "@pulumi/pulumi";
+import { stub } from "./stub.ts";
+
+/** Arguments of every ensured resource. */
+export interface EnsuredArgs {
+  /** Name of the realm. */
+  realm: pulumi.Input<string>;
+  /**
+   * Config namespace that holds the connection to Keycloak: `url`, `basePath`, `username`, `password`, …
+   * @default "keycloak"
+   */
+  connection?: pulumi.Input<string>;
+}
+
+/**
+ * An object that may already be in the realm: adopted when it is, created when it is not, compared with the
+ * live object in every preview, and put back as it was found when it is deleted, as far as ownership is certain.
+ */
+export class EnsuredResource extends pulumi.dynamic.Resource {
+  /** Keycloak's id of the object. */
+  declare readonly uuid: pulumi.Output<string>;
+  /** True where the object was there before this stack. */
+  declare readonly adopted: pulumi.Output<boolean>;
+  /** Address of the server that the object lives on, base path included. */
+  declare readonly server: pulumi.Output<string>;
+  /** When this stack last created, adopted or changed the object (ISO 8601). */
+  declare readonly changedAt: pulumi.Output<string>;
+
+  /**
+   * @param type name of the kind, as in its type token: in the URN for good
+   * @param kind the provider's name for it
+   */
+  protected constructor(
+    type: string,
+    kind: string,
+    name: string,
+    inputs: EnsuredArgs & pulumi.Inputs,
+    options: pulumi.CustomResourceOptions = {},
+  ) {
+    const outputs = { uuid: undefined, adopted: undefined, server: undefined, changedAt: undefined };
+    super(
+      stub,
+      name,
+      { kind, ...outputs, ...inputs },
+      pulumi.mergeOptions(options, { additionalSecretOutputs: ["before"] }),
+      "keycloak-apisix",
+      type,
+    );
+  }
+}

@@ -1,0 +1,14 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { type EnsuredArgs, EnsuredResource } from "./ensured.ts";
+
+export interface RealmRoleArgs extends EnsuredArgs {
+  /** Name of the realm role. */
+  role: pulumi.Input<string>;
+}
+
+/** A realm role: looked up first, created only when it is missing, and left as it is where it was found. */
+export class RealmRole extends EnsuredResource {
+  constructor(name: string, args: RealmRoleArgs, options?: pulumi.CustomResourceOptions) {
+    super("RealmRole", "role", name, { ...args }, options);
+  }
+}

@@ -1,0 +1,40 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { VerifiedToken } from "../provider/token-check.ts";
+import type { EnsuredArgs } from "./ensured.ts";
+import { stub } from "./stub.ts";
+
+export type { VerifiedToken };
+
+export interface TokenCheckArgs extends EnsuredArgs {
+  /** clientId of the client at which the token is fetched, and which must be in its audience. */
+  client: pulumi.Input<string>;
+  username: pulumi.Input<string>;
+  /** The user's password; always kept as a secret. */
+  password: pulumi.Input<string>;
+  /** Realm roles that the token must carry. */
+  roles: pulumi.Input<pulumi.Input<string>[]>;
+  /** Where APISIX reaches Keycloak, base path included, if not where Pulumi does. */
+  apisixDiscoveryBase?: pulumi.Input<string | undefined>;
+  /** `changedAt` of what the token depends on: the check runs again when one of them changes. */
+  after: pulumi.Input<pulumi.Input<string>[]>;
+}
+
+/**
+ * Fetches a real token and verifies it as APISIX would: signature, issuer, audience, scopes, roles, and
+ * introspection. It changes nothing in Keycloak and never runs in a preview.
+ */
+export class TokenCheck extends pulumi.dynamic.Resource {
+  /** What was verified; never the token. */
+  declare readonly token: pulumi.Output<VerifiedToken>;
+
+  constructor(name: string, args: TokenCheckArgs, options?: pulumi.CustomResourceOptions) {
+    super(
+      stub,
+      name,
+      { kind: "token", token: undefined, ...args, password: pulumi.secret(args.password) },
+      options,
+      "keycloak-apisix",
+      "TokenCheck",
+    );
+  }
+}
