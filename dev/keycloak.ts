@@ -1,0 +1,231 @@
+// A real Keycloak of our own, for the local environment and for the tests: from Maven, in dev mode, reachable from
+// this machine only, on its embedded database.
+
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import {
+  access,
+  cp,
+  mkdir,
+  open,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import getPort, { portNumbers } from "get-port";
+import { lt } from "semver";
+import { cache, fillOnce, type Report, root } from "./folders.ts";
+import { endProcesses, listProcesses } from "./processes.ts";
+
+/** The release that `npm start` and the tests run; compose.yaml names it. */
+export const keycloakVersion = /keycloak\/keycloak:(\S+)/.exec(
+  readFileSync(path.join(root, "compose.yaml"), "utf8"),
+)?.[1] as string;
+
+const unpack = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack";
+
+/**
+ * Brings Keycloak's own distribution from Maven, once per machine. Needs `mvn` only then.
+ * @returns its folder, which nobody writes to
+ */
+export async function ensureKeycloakDistribution(
+  version = keycloakVersion,
+  report: Report = () => {},
+): Promise<string> {
+  const folder = path.join(cache, `keycloak-${version}`);
+  await fillOnce(folder, isDistribution, async (fresh) => {
+    report(`Fetching Keycloak ${version} with Maven`);
+    const artifact = `org.keycloak:keycloak-quarkus-dist:${version}:zip`;
+    const work = `${fresh}.zip`;
+    await mkdir(work);
+    const { failed, stdout } = await execa(
+      "mvn",
+      ["-B", "-q", unpack, `-Dartifact=${artifact}`, `-DoutputDirectory=${work}`],
+      // The plugin leaves an empty folder where it runs.
+      { cwd: work, stdin: "ignore", reject: false },
+    );
+    if (failed) throw new Error(`Maven could not bring ${artifact}:\n${tail(stdout, 8)}`);
+    await rm(fresh, { recursive: true });
+    await rename(path.join(work, `keycloak-${version}`), fresh);
+  });
+  return folder;
+}
+
+const isDistribution = (folder: string) => exists(path.join(folder, "bin", "kc.sh"));
+
+export interface KeycloakOptions {
+  /** The instance's own folder: program, data, log. */
+  home: string;
+  adminUser: string;
+  adminPassword: string;
+  /** Default: {@link keycloakVersion}. 18.0.2 to 26.7.3 are known to start. */
+  version?: string;
+  /** Default: any free one. */
+  port?: number;
+  /** Default: `/auth`. */
+  basePath?: string;
+  /** Options of `kc.sh start-dev`. */
+  extraArgs?: string[];
+  env?: Record<string, string>;
+  report?: Report;
+  /** Aborted, a server that is not ready yet is stopped. */
+  signal?: AbortSignal;
+}
+
+export interface RunningKeycloak {
+  /** Without the base path. */
+  url: string;
+  basePath: string;
+  port: number;
+  pid: number;
+  version: string;
+  logFile: string;
+}
+
+/** Ten times what a slow machine needed. */
+const startLimit = 10 * 60 * 1000;
+
+/**
+ * Starts a Keycloak in `home`, or finds the one running there, and waits until it answers. It outlives this process;
+ * {@link stopKeycloak} ends it. Data in `home` survives.
+ */
+export async function startKeycloak(options: KeycloakOptions): Promise<RunningKeycloak> {
+  await mkdir(options.home, { recursive: true, mode: 0o700 });
+  const home = await realpath(options.home);
+  const running = (await findKeycloak(home)) ?? (await launch(home, options));
+  try {
+    await waitUntilReady(home, running, options.signal);
+  } catch (error) {
+    await stopKeycloak(home);
+    throw error;
+  }
+  return running;
+}
+
+async function launch(home: string, options: KeycloakOptions): Promise<RunningKeycloak> {
+  const { version = keycloakVersion, basePath = "/auth", extraArgs = [], report = () => {} } = options;
+  const server = path.join(home, `server-${version}`);
+  const distribution = await ensureKeycloakDistribution(version, report);
+  report(`Starting Keycloak ${version}`);
+  await fillOnce(server, isDistribution, async (fresh) => {
+    await cp(distribution, fresh, { recursive: true });
+    // The data stays when the version changes.
+    await mkdir(path.join(home, "data"), { recursive: true });
+    await symlink(path.join("..", "data"), path.join(fresh, "data"));
+  });
+  options.signal?.throwIfAborted();
+
+  const port = options.port ?? (await getPort({ host: "127.0.0.1" }));
+  const logFile = path.join(home, "keycloak.log");
+  const log = await open(logFile, "w", 0o600);
+  const child = spawn(
+    path.join(server, "bin", "kc.sh"),
+    [
+      "start-dev",
+      "--http-host=127.0.0.1",
+      `--http-port=${port}`,
+      `--http-relative-path=${basePath || "/"}`,
+      ...extraArgs,
+    ],
+    {
+      cwd: home,
+      detached: true,
+      stdio: ["ignore", log.fd, log.fd],
+      env: serverEnvironment(options, version),
+    },
+  );
+  await new Promise((resolve, reject) => child.once("spawn", resolve).once("error", reject));
+  await log.close();
+  child.unref();
+  const url = `http://localhost:${port}`;
+  const running = { url, basePath, port, pid: child.pid as number, version, logFile };
+  await writeFile(recordOf(home), JSON.stringify(running, null, 2));
+  return running;
+}
+
+function serverEnvironment({ adminUser, adminPassword, env }: KeycloakOptions, version: string) {
+  // Settings of some other Keycloak in the caller's shell are not meant for this one.
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(KC|KEYCLOAK|QUARKUS)_/.test(name));
+  const prefix = lt(version, "26.0.0") ? "KEYCLOAK_ADMIN" : "KC_BOOTSTRAP_ADMIN_USERNAME";
+  const password = lt(version, "26.0.0") ? "KEYCLOAK_ADMIN_PASSWORD" : "KC_BOOTSTRAP_ADMIN_PASSWORD";
+  return { ...Object.fromEntries(inherited), [prefix]: adminUser, [password]: adminPassword, ...env };
+}
+
+async function waitUntilReady(
+  home: string,
+  { url, basePath, version, logFile }: RunningKeycloak,
+  signal?: AbortSignal,
+) {
+  const start = Date.now();
+  while (!(await answers(`${url}${basePath}/realms/master`))) {
+    signal?.throwIfAborted();
+    const ended = !(await findKeycloak(home));
+    if (!ended && Date.now() - start < startLimit) {
+      await sleep(400);
+      continue;
+    }
+    const problem = ended
+      ? "ended before it was ready"
+      : `was not ready after ${startLimit / 60_000} minutes`;
+    throw new Error(
+      `Keycloak ${version} ${problem}. Its log, ${logFile}, ends with:\n${tail(await readFile(logFile, "utf8"), 15)}`,
+    );
+  }
+}
+
+/** The Keycloak that was started in `home` and still runs, ready or not. */
+export async function findKeycloak(home: string): Promise<RunningKeycloak | undefined> {
+  const last = await lastKeycloak(home);
+  return last && (await processesOf(home, last.pid)).length > 0 ? last : undefined;
+}
+
+/** The Keycloak that was last started in `home`, whether it runs or not. */
+export async function lastKeycloak(home: string): Promise<RunningKeycloak | undefined> {
+  const text = await readFile(recordOf(home), "utf8").catch(() => undefined);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+/** Stops the Keycloak of `home` and waits for its end. @returns whether one was running. */
+export async function stopKeycloak(home: string): Promise<boolean> {
+  const last = await lastKeycloak(home);
+  return last !== undefined && (await endProcesses(() => processesOf(home, last.pid))) > 0;
+}
+
+/** A pid may long belong to somebody else: only what was also started from this very folder is ours. */
+async function processesOf(home: string, group: number) {
+  const program = path.join(await realpath(home), "server-");
+  return (await listProcesses()).filter(
+    (process) => process.group === group && process.command.includes(program),
+  );
+}
+
+const recordOf = (home: string) => path.join(home, "server.json");
+
+/** @returns `wanted` where it is free, else the first free one from 8080 on. */
+export function freePort(...wanted: number[]): Promise<number> {
+  return getPort({ port: [...wanted, ...portNumbers(8080, 8180)] });
+}
+
+async function answers(url: string) {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+const tail = (text: string, lines: number) => text.trim().split("\n").slice(-lines).join("\n");
+
+const exists = (file: string) =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
