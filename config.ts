@@ -63,7 +63,9 @@ export function readSettings(): Settings[] {
   const realms = all.map(({ realm }) => realm);
   const twice = realms.find((realm, index) => realms.indexOf(realm) !== index);
   if (twice !== undefined) {
-    throw new pulumi.RunError(`keycloak-apisix:tenants names realm '${twice}' twice: each realm is one tenant.`);
+    throw new pulumi.RunError(
+      `keycloak-apisix:tenants names realm '${twice}' twice: each realm is one tenant.`,
+    );
   }
   return all;
 }
@@ -81,7 +83,9 @@ function tenantSettings(tenant: unknown, path: string): Given {
     }
     // biome-ignore lint/suspicious/useValidTypeof: the table holds typeof's own words
     if (typeof value !== type) {
-      throw new pulumi.RunError(`keycloak-apisix:${path}.${key} must be a ${type}, in quotes where it is a text.`);
+      throw new pulumi.RunError(
+        `keycloak-apisix:${path}.${key} must be a ${type}, in quotes where it is a text.`,
+      );
     }
   }
   const given = tenant as Given;

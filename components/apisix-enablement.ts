@@ -101,7 +101,11 @@ export class ApisixEnablement extends pulumi.ComponentResource {
     warnOfGuessablePassword(this, username, password);
 
     const audience = new AudienceMapper(`${name}-audience`, { realm, client, connection }, parent);
-    const user = new User(`${name}-user`, { realm, username, profile: args.customerProfile, connection }, parent);
+    const user = new User(
+      `${name}-user`,
+      { realm, username, profile: args.customerProfile, connection },
+      parent,
+    );
     const passwordOfUser = new Password(
       `${name}-password`,
       { realm, username, password, client, connection },
@@ -177,7 +181,7 @@ function validated(component: ApisixEnablement, args: ApisixEnablementArgs): boo
   }
   if (!args.customerPassword) {
     throw new pulumi.ResourceError(
-      "customerPassword is missing: it has no default; give the component a secret, for example config.requireSecret(\"customerPassword\").",
+      'customerPassword is missing: it has no default; give the component a secret, for example config.requireSecret("customerPassword").',
       component,
       true,
     );

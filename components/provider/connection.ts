@@ -54,9 +54,12 @@ export function readConnection(
 
   const url = value("url");
   if (!url) {
-    throw new KeycloakError(`No Keycloak address: ${orSet("url")}, for example https://keycloak.example.com.`, {
-      shared: true,
-    });
+    throw new KeycloakError(
+      `No Keycloak address: ${orSet("url")}, for example https://keycloak.example.com.`,
+      {
+        shared: true,
+      },
+    );
   }
   const basePath = value("basePath") ?? "";
   const server = parseServer(namespace, url, basePath);

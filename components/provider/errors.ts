@@ -10,6 +10,8 @@ export class KeycloakError extends Error {
    * component would report the very same sentence.
    */
   readonly shared: boolean;
+  /** What a create that broke off has to leave in the state. */
+  partial?: { readonly id: string; readonly properties: object };
 
   constructor(message: string, options: { status?: number; shared?: boolean } = {}) {
     super(message);

@@ -48,6 +48,7 @@ export function update(_id: string, olds: Properties, news: Properties) {
 function remove(_id: string, properties: Properties) {
   return call(properties, (lifecycle, own) => lifecycle.delete(own));
 }
+
 export { remove as delete };
 
 async function call<Result>(
@@ -63,7 +64,12 @@ async function call<Result>(
     }
     return withoutUndefined(await action(found, withoutProvider(properties) as never));
   } catch (error) {
-    throw asKeycloakError(error);
+    const failure = asKeycloakError(error);
+    const { partial } = failure;
+    // The host records a partial create from these very names.
+    throw partial
+      ? Object.assign(failure, withoutUndefined(partial), { reasons: [failure.message] })
+      : failure;
   }
 }
 

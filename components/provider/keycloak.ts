@@ -393,7 +393,9 @@ export class RealmSession {
   }
 
   async #clientMissing(clientId: string): Promise<KeycloakError> {
-    const others = await this.#read("Listing the clients", () => this.admin.clients.find({ realm: this.name }));
+    const others = await this.#read("Listing the clients", () =>
+      this.admin.clients.find({ realm: this.name }),
+    );
     if (others.length === 0) {
       // Every realm has clients of Keycloak's own: an empty list means that we may not see them.
       return new KeycloakError(
@@ -438,7 +440,8 @@ function networkCause(error: unknown): string {
     DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed: set rootCaCertificate",
     SELF_SIGNED_CERT_IN_CHAIN: "its certificate comes from an unknown authority: set rootCaCertificate",
     UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate comes from an unknown authority: set rootCaCertificate",
-    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate comes from an unknown authority: set rootCaCertificate",
+    UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+      "its certificate comes from an unknown authority: set rootCaCertificate",
     CERT_HAS_EXPIRED: "its certificate has expired",
     ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host",
   };

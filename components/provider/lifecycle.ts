@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { asKeycloakError, KeycloakError } from "./errors.ts";
 import { MissingError, type RealmSession } from "./keycloak.ts";
-import type { FieldValue, Fields, FoundAndWritten, Kind, KindInputs } from "./kinds/kind.ts";
+import type { Fields, FieldValue, FoundAndWritten, Kind, KindInputs } from "./kinds/kind.ts";
 import { type Before, type Holding, isMark, markOf, newHolder, readMark, release } from "./ownership.ts";
 import type { ProviderProcess } from "./process.ts";
 import { hasUnknown } from "./unknown.ts";
@@ -23,7 +23,8 @@ export interface Forecast {
 }
 
 /** What the state keeps as outputs: the inputs, who holds the object, and the kind's own outputs. */
-export type Outs<Inputs> = Inputs & Holding & { readonly changedAt: string } & Readonly<Record<string, unknown>>;
+export type Outs<Inputs> = Inputs &
+  Holding & { readonly changedAt: string } & Readonly<Record<string, unknown>>;
 
 export interface Lifecycle<Inputs> {
   check(olds: Partial<Inputs & Forecast>, news: Inputs & Forecast): Promise<CheckAnswer>;
@@ -51,7 +52,11 @@ export function lifecycle<Inputs extends KindInputs, Live>(
   const where = (inputs: Inputs, realm: RealmSession) =>
     `${kind.describe(inputs)} in realm '${inputs.realm}' at ${realm.session.server}`;
   const idOf = (inputs: Inputs) =>
-    [inputs.realm, kind.kind, ...kind.identity.filter((key) => key !== "realm").map((key) => inputs[key])].join("/");
+    [
+      inputs.realm,
+      kind.kind,
+      ...kind.identity.filter((key) => key !== "realm").map((key) => inputs[key]),
+    ].join("/");
 
   /** How the live object differs from what the inputs ask for, in words. */
   async function assess(
@@ -70,7 +75,8 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     const drift: Record<string, string> = {};
     for (const [field, should] of Object.entries(wanted)) {
       if (isDeepStrictEqual(is[field], should)) continue;
-      drift[field] = kind.explain?.(field, is[field], should) ?? `${show(is[field])}, should be ${show(should)}`;
+      drift[field] =
+        kind.explain?.(field, is[field], should) ?? `${show(is[field])}, should be ${show(should)}`;
     }
     return { live, drift };
   }
@@ -92,7 +98,10 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     process.run.hold(outs.realm, kind.kind, outs, inherited);
   }
 
-  /** Writes what is needed and tells what the state has to keep. */
+  /**
+   * Writes what is needed and tells what the state has to keep. Where writing breaks off, the error carries
+   * what is known by then: without it, half-written fields would count as found.
+   */
   async function adoptOrCreate(inputs: Inputs): Promise<Outs<Inputs>> {
     const realm = realmOf(inputs);
     realm.forget();
@@ -120,21 +129,30 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     const onOwner = kind.partOf && isMark(found.text) ? found.text : undefined;
     const mark = owner?.mark ?? onOwner ?? markOf(holder);
     const earlier = process.run.lastHolding(realm.session.server, realm.name, kind.kind, kind.uuid(live));
-    const inherited = earlier && (!found.carries || readMark(found.text, earlier.mark).ours) ? earlier : undefined;
+    const inherited =
+      earlier && (!found.carries || readMark(found.text, earlier.mark).ours) ? earlier : undefined;
 
     const wanted = await kind.wanted(realm, inputs, { live, settle: true });
-    const now = await put(realm, inputs, live, wanted, mark);
-    const fresh: Before = {
-      fields: pairs(kind.fields(live), kind.fields(now), Object.keys(wanted)),
-      ...(found.text !== undefined && found.text !== mark && { mark: found.text }),
+    const held = (written: Fields) => {
+      const before: Before = {
+        fields: pairs(kind.fields(live), written, Object.keys(wanted)),
+        ...(found.text !== undefined && found.text !== mark && { mark: found.text }),
+      };
+      return {
+        adopted: inherited?.adopted ?? kind.present?.(live, inputs) ?? true,
+        holder,
+        mark,
+        before: inherited ? merged(inherited.before, before) : before,
+      };
     };
-    const held = {
-      adopted: inherited?.adopted ?? kind.present?.(live, inputs) ?? true,
-      holder,
-      mark,
-      before: inherited ? merged(inherited.before, fresh) : fresh,
-    };
-    return finish(realm, inputs, now, held, inherited !== undefined);
+    try {
+      const now = await put(realm, inputs, live, wanted, mark);
+      return finish(realm, inputs, now, held(kind.fields(now)), inherited !== undefined);
+    } catch (error) {
+      const failure = asKeycloakError(error);
+      failure.partial = { id: idOf(inputs), properties: outsOf(realm, inputs, live, held(wanted)) };
+      throw failure;
+    }
   }
 
   /**
@@ -171,7 +189,18 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     held: Pick<Holding, "adopted" | "holder" | "mark" | "before">,
     inherited = false,
   ): Outs<Inputs> {
-    const outs = {
+    const outs = outsOf(realm, inputs, live, held);
+    hold(outs, inherited);
+    return outs;
+  }
+
+  function outsOf(
+    realm: RealmSession,
+    inputs: Inputs,
+    live: Live,
+    held: Pick<Holding, "adopted" | "holder" | "mark" | "before">,
+  ): Outs<Inputs> {
+    return {
       ...withoutForecast(inputs),
       ...kind.outputs?.(live),
       server: realm.session.server,
@@ -179,8 +208,6 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       changedAt: new Date().toISOString(),
       ...held,
     } as Outs<Inputs>;
-    hold(outs, inherited);
-    return outs;
   }
 
   return {
@@ -196,7 +223,9 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         if (isNew) {
           const plan = live && (kind.present?.(live, inputs) ?? true) ? "adopt" : "create";
           const adopts = live && plan === "adopt" ? kind.trace?.of(live) : undefined;
-          return { inputs: { ...inputs, plan, ...(plan === "adopt" && some({ drift })), ...(adopts && { adopts }) } };
+          return {
+            inputs: { ...inputs, plan, ...(plan === "adopt" && some({ drift })), ...(adopts && { adopts }) },
+          };
         }
         const { adopts } = olds;
         const seen = live ? { ...drift, ...madeAnew(live, adopts) } : drift;
@@ -266,7 +295,8 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       realm.forget();
       await kind.validate?.(realm, inputs);
       const kept = keptForecast(news);
-      if (realm.session.server !== olds.server) return { outs: { ...(await adoptOrCreate(inputs)), ...kept } };
+      if (realm.session.server !== olds.server)
+        return { outs: { ...(await adoptOrCreate(inputs)), ...kept } };
       const live = await kind.find(realm, inputs);
       if (!live) return { outs: { ...(await create(realm, inputs)), ...kept } };
       if (kind.uuid(live) !== olds.uuid) return { outs: { ...(await adopt(realm, inputs, live)), ...kept } };
@@ -282,7 +312,14 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       // Another stack's mark is left alone: it took the object over, and takes it back.
       const onObject = kind.mark(live).text;
       const lost = Object.keys(madeAnew(live, news.adopts)).length > 0;
-      const now = await put(realm, inputs, live, wanted, onObject && isMark(onObject) ? onObject : mark, lost);
+      const now = await put(
+        realm,
+        inputs,
+        live,
+        wanted,
+        onObject && isMark(onObject) ? onObject : mark,
+        lost,
+      );
       const fresh = { fields: pairs(kind.fields(live), kind.fields(now), Object.keys(wanted)) };
       const before = merged(olds.before, fresh);
       const held = { adopted: olds.adopted, holder: olds.holder, mark, before };
@@ -383,14 +420,19 @@ function keptForecast({ adopts }: Forecast): Forecast {
 
 /** An object without the keys whose value is empty. */
 function some<T extends Record<string, object>>(values: T): Partial<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => Object.keys(value).length > 0)) as Partial<T>;
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => Object.keys(value).length > 0),
+  ) as Partial<T>;
 }
 
 /** The engine shows no difference between two equal texts, so drift that came back says so. */
 function again(drift: Drift, before: Drift | undefined): Drift {
   if (!before) return drift;
   return Object.fromEntries(
-    Object.entries(drift).map(([field, words]) => [field, before[field] === words ? `${words} (again)` : words]),
+    Object.entries(drift).map(([field, words]) => [
+      field,
+      before[field] === words ? `${words} (again)` : words,
+    ]),
   );
 }
 

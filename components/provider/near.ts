@@ -14,5 +14,7 @@ export function near(what: string, wanted: string, names: readonly string[]): st
     .sort((a, b) => a.distance - b.distance || a.name.localeCompare(b.name))
     .slice(0, 5)
     .map(({ name }) => `'${name}'`);
-  return similar.length === 0 ? "" : ` ${what === "realm" ? "Realms" : "Clients"} with a similar name: ${similar.join(", ")}.`;
+  return similar.length === 0
+    ? ""
+    : ` ${what === "realm" ? "Realms" : "Clients"} with a similar name: ${similar.join(", ")}.`;
 }

@@ -69,7 +69,8 @@ function violation(value: string, validations: Validations): string | undefined 
   const pattern = validations["pattern"]?.["pattern"];
   if (typeof pattern === "string" && !matches(pattern, value)) return `pattern ${pattern}`;
   const length = validations["length"];
-  if (length && value.length > bound(length["max"], Number.POSITIVE_INFINITY)) return `at most ${length["max"]} characters`;
+  if (length && value.length > bound(length["max"], Number.POSITIVE_INFINITY))
+    return `at most ${length["max"]} characters`;
   return undefined;
 }
 

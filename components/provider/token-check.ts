@@ -1,14 +1,14 @@
 // The proof: a token for the customer, verified both ways that APISIX may ask (by the realm's keys and by
 // introspection). It changes nothing in Keycloak, so it has a lifecycle of its own: it runs when something
 // relevant was created or changed, and never in a preview.
-import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet } from "jose";
+import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from "jose";
 import { clientCredentials, directGrant, endSession, type Tokens } from "./direct-grant.ts";
 import { asKeycloakError, KeycloakError } from "./errors.ts";
 import type { ClientRepresentation, RealmSession } from "./keycloak.ts";
-import type { Forecast, Lifecycle, Outs } from "./lifecycle.ts";
 import type { KindInputs } from "./kinds/kind.ts";
-import { requiredAttributes } from "./profile.ts";
+import type { Forecast, Lifecycle, Outs } from "./lifecycle.ts";
 import type { ProviderProcess } from "./process.ts";
+import { requiredAttributes } from "./profile.ts";
 import { hasUnknown } from "./unknown.ts";
 import { warn } from "./warnings.ts";
 
@@ -71,7 +71,8 @@ export function tokenCheck(process: ProviderProcess): Lifecycle<TokenCheckInputs
         "connection",
       ] as const satisfies readonly (keyof typeof inputs)[];
       if (keys.some(changed)) return { changes: true };
-      if (!hasUnknown(after) && JSON.stringify(after) !== JSON.stringify(olds.after)) return { changes: true };
+      if (!hasUnknown(after) && JSON.stringify(after) !== JSON.stringify(olds.after))
+        return { changes: true };
       return { changes: realmOf(news).session.server !== olds.server };
     },
     async create(news) {
@@ -109,9 +110,13 @@ async function verifyTokens(
   inputs: TokenCheckInputs,
   tokens: Tokens,
 ): Promise<VerifiedToken> {
-  const failed = (why: string) => new KeycloakError(`${subject(realm, inputs)} is not one that APISIX accepts: ${why}.`);
+  const failed = (why: string) =>
+    new KeycloakError(`${subject(realm, inputs)} is not one that APISIX accepts: ${why}.`);
   const discovery = await discover(realm, inputs);
-  const keys = await realm.session.ask("Reading the realm's keys", `${realm.address}/protocol/openid-connect/certs`);
+  const keys = await realm.session.ask(
+    "Reading the realm's keys",
+    `${realm.address}/protocol/openid-connect/certs`,
+  );
   const keySet = createLocalJWKSet(keys.body as unknown as JSONWebKeySet);
   const verified = async (token: string, what: string) => {
     try {
@@ -122,23 +127,31 @@ async function verifyTokens(
           `its issuer is ${String(error.payload.iss)}, but at ${discovery.base} the realm calls itself ${discovery.issuer}; fix the server's hostname (Keycloak option 'hostname') so that both addresses give the same issuer`,
         );
       }
-      throw failed(`the signature of the ${what} token does not verify against the realm's keys (${String(error)})`);
+      throw failed(
+        `the signature of the ${what} token does not verify against the realm's keys (${String(error)})`,
+      );
     }
   };
   const { payload, protectedHeader } = await verified(tokens.access, "access");
   if (protectedHeader.alg !== "RS256") {
-    throw failed(`it is signed with ${protectedHeader.alg}, and APISIX expects RS256; set the realm's default signature algorithm`);
+    throw failed(
+      `it is signed with ${protectedHeader.alg}, and APISIX expects RS256; set the realm's default signature algorithm`,
+    );
   }
   const audiences = [payload.aud ?? []].flat();
   if (!audiences.includes(inputs.client)) {
-    throw failed(`its audience (${audiences.join(", ") || "none"}) lacks '${inputs.client}', so the Audience mapper does not work`);
+    throw failed(
+      `its audience (${audiences.join(", ") || "none"}) lacks '${inputs.client}', so the Audience mapper does not work`,
+    );
   }
   if (!tokens.id) throw failed("no ID token came with it, although scope 'openid' was asked for");
   const idToken = await verified(tokens.id, "ID");
   if (![idToken.payload.aud ?? []].flat().includes(inputs.client)) {
     throw failed(`the ID token's audience lacks '${inputs.client}'`);
   }
-  const scopes = String(payload["scope"] ?? "").split(" ").filter(Boolean);
+  const scopes = String(payload["scope"] ?? "")
+    .split(" ")
+    .filter(Boolean);
   const lacking = requiredScopes.filter((scope) => !scopes.includes(scope));
   if (lacking.length > 0) {
     throw failed(
@@ -174,7 +187,10 @@ interface Discovery {
 /** The realm as APISIX sees it, where that address is reachable from here; else as we see it. */
 async function discover(realm: RealmSession, { apisixDiscoveryBase }: TokenCheckInputs): Promise<Discovery> {
   const read = async (base: string): Promise<Discovery> => {
-    const { body } = await realm.session.ask("Reading the discovery document", `${base}/.well-known/openid-configuration`);
+    const { body } = await realm.session.ask(
+      "Reading the discovery document",
+      `${base}/.well-known/openid-configuration`,
+    );
     if (typeof body.issuer !== "string") {
       throw new KeycloakError(`Reading the discovery document failed: there is none at ${base}.`);
     }
@@ -208,7 +224,8 @@ async function introspect(
     ...clientCredentials(client),
   });
   if (body.active === true) return { at, claims: body };
-  const said = status === 200 ? "active: false" : `${status} ${String(body.error_description ?? body.error ?? "")}`;
+  const said =
+    status === 200 ? "active: false" : `${status} ${String(body.error_description ?? body.error ?? "")}`;
   throw new KeycloakError(
     `${subject(realm, inputs)} is not one that APISIX accepts: introspection by client '${inputs.client}' at ${discovery.base} answered ${said}; either the address differs from the one in the token (fix the server's hostname), or the client is not in its audience.`,
   );
@@ -243,8 +260,10 @@ async function causeOf(
   outcome: string,
 ): Promise<string | undefined> {
   const settings = await realm.settings();
-  if (settings.enabled === false) return `realm '${realm.name}' is disabled: enable it (Realm settings, 'Enabled')`;
-  if (client.enabled === false) return `client '${inputs.client}' is disabled: enable it (Clients, ${inputs.client})`;
+  if (settings.enabled === false)
+    return `realm '${realm.name}' is disabled: enable it (Realm settings, 'Enabled')`;
+  if (client.enabled === false)
+    return `client '${inputs.client}' is disabled: enable it (Clients, ${inputs.client})`;
   if (client.directAccessGrantsEnabled !== true) {
     return `client '${inputs.client}' does not allow direct grants: switch 'Direct access grants' on (Clients, ${inputs.client}, Settings)`;
   }

@@ -79,7 +79,10 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
     );
   },
 
-  mark: ({ mapper }) => ({ carries: true, text: (mapper.config as Record<string, string> | undefined)?.[markKey] }),
+  mark: ({ mapper }) => ({
+    carries: true,
+    text: (mapper.config as Record<string, string> | undefined)?.[markKey],
+  }),
   trace: {
     of: ({ mapper }) => mapper.id,
     field: "owner",

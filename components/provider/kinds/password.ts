@@ -33,7 +33,11 @@ export const password: Kind<PasswordInputs, Live> = {
     const user = await realm.user(username);
     if (!user) return undefined;
     const credentials = await realm.credentials(user);
-    return { user, password: passwordOf(credentials), hasOtp: credentials.some(({ type }) => type === "otp") };
+    return {
+      user,
+      password: passwordOf(credentials),
+      hasOtp: credentials.some(({ type }) => type === "otp"),
+    };
   },
   uuid: (live) => live.user.id,
   present: (live) => live.password !== undefined,

@@ -67,7 +67,9 @@ export const roleMappings: Kind<RoleMappingsInputs, Live> = {
         realm.admin.users.addRealmRoleMappings({ ...payload, roles: add }),
       );
     }
-    const take = live.mapped.flatMap(({ id, name }) => (id && name && names(false).includes(name) ? [{ id, name }] : []));
+    const take = live.mapped.flatMap(({ id, name }) =>
+      id && name && names(false).includes(name) ? [{ id, name }] : [],
+    );
     if (take.length > 0) {
       await realm.write(`Taking realm roles ${listed(take)} from user '${live.user.username}'`, () =>
         realm.admin.users.delRealmRoleMappings({ ...payload, roles: take }),
@@ -75,7 +77,11 @@ export const roleMappings: Kind<RoleMappingsInputs, Live> = {
     }
     if (!mark) return;
     realm.forget();
-    await writeLabel(realm, { user: live.user, password: passwordOf(await realm.credentials(live.user)) }, mark.text);
+    await writeLabel(
+      realm,
+      { user: live.user, password: passwordOf(await realm.credentials(live.user)) },
+      mark.text,
+    );
   },
   async remove() {
     // Part of the user: put back, never removed by itself.
@@ -85,7 +91,10 @@ export const roleMappings: Kind<RoleMappingsInputs, Live> = {
   partOf: "user",
 };
 
-async function rolesByName(realm: RealmSession, names: readonly string[]): Promise<{ id: string; name: string }[]> {
+async function rolesByName(
+  realm: RealmSession,
+  names: readonly string[],
+): Promise<{ id: string; name: string }[]> {
   return Promise.all(
     names.map(async (name) => {
       const role = await realm.realmRole(name);

@@ -2,7 +2,7 @@
 // realm's own user profile requires it.
 import type { UserRepresentation } from "../keycloak.ts";
 import { defaultValue, requiredAttributes } from "../profile.ts";
-import type { FieldValue, Fields, Kind, KindInputs } from "./kind.ts";
+import type { Fields, FieldValue, Kind, KindInputs } from "./kind.ts";
 import { labelMark, passwordOf, type UserWithCredentials, writeLabel } from "./user-label.ts";
 
 export interface UserInputs extends KindInputs {
@@ -71,9 +71,7 @@ export const user: Kind<UserInputs, Live> = {
     if (mark) await writeLabel(realm, live, mark.text);
   },
   async remove(realm, { user: { id, username } }) {
-    await realm.write(`Deleting user '${username}'`, () =>
-      realm.admin.users.del({ realm: realm.name, id }),
-    );
+    await realm.write(`Deleting user '${username}'`, () => realm.admin.users.del({ realm: realm.name, id }));
   },
 
   mark: labelMark,
@@ -94,7 +92,9 @@ function single(values: readonly string[]): FieldValue {
 function merged(user: UserRepresentation, fields: Fields): UserRepresentation {
   const { enabled, emailVerified, ...profile } = fields;
   const whole: UserRepresentation = { ...user };
-  const attributes: Record<string, string[]> = { ...(user.attributes as Record<string, string[]> | undefined) };
+  const attributes: Record<string, string[]> = {
+    ...(user.attributes as Record<string, string[]> | undefined),
+  };
   if (typeof enabled === "boolean") whole.enabled = enabled;
   if (typeof emailVerified === "boolean") whole.emailVerified = emailVerified;
   for (const [name, value] of Object.entries(profile)) {

@@ -1,0 +1,172 @@
+// A realm of one's own on the test run's Keycloak, and an admin who is not the code under test: plain requests.
+// dev/test.ts starts the server and hands its address on.
+import { randomBytes } from "node:crypto";
+
+const variable = (name: string): string => {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run the tests with 'npm test', which starts a Keycloak.`);
+  return value;
+};
+
+/** The server of this test run. */
+export const server = {
+  get url() {
+    return variable("TEST_KEYCLOAK_URL");
+  },
+  basePath: "/auth",
+  get address() {
+    return `${this.url}${this.basePath}`;
+  },
+  username: "admin",
+  get password() {
+    return variable("TEST_KEYCLOAK_PASSWORD");
+  },
+};
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+// biome-ignore lint/suspicious/noExplicitAny: representations of any kind, compared as they come
+export type Representation = any;
+
+let token: { value: string; until: number } | undefined;
+
+async function adminToken(): Promise<string> {
+  if (token && token.until > Date.now()) return token.value;
+  const value = await passwordToken("master", "admin-cli", server.username, server.password);
+  token = { value, until: Date.now() + 40_000 };
+  return value;
+}
+
+async function passwordToken(
+  realm: string,
+  client: string,
+  username: string,
+  password: string,
+): Promise<string> {
+  const response = await fetch(
+    `${server.address}/realms/${encodeURIComponent(realm)}/protocol/openid-connect/token`,
+    {
+      method: "POST",
+      body: new URLSearchParams({ grant_type: "password", client_id: client, username, password }),
+    },
+  );
+  const body = (await response.json()) as { access_token?: string };
+  if (!body.access_token) throw new Error(`no token: ${JSON.stringify(body)}`);
+  return body.access_token;
+}
+
+/** One request to the admin API; throws on anything but success. `path` starts behind `/admin/realms`. */
+export async function admin(method: string, path: string, body?: unknown): Promise<Representation> {
+  const response = await fetch(`${server.address}/admin/realms${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${await adminToken()}`,
+      ...(body !== undefined && {
+        "content-type": typeof body === "string" ? "text/plain" : "application/json",
+      }),
+    },
+    ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return text === "" ? undefined : JSON.parse(text);
+}
+
+/** A realm with client `cim` (confidential, direct grants on), as CX ships it. */
+export class TestRealm {
+  readonly name: string;
+  readonly path: string;
+
+  constructor(name: string) {
+    this.name = name;
+    this.path = `/${encodeURIComponent(name)}`;
+  }
+
+  static async create(settings: object = {}, client: object | null = {}, name?: string): Promise<TestRealm> {
+    const realm = new TestRealm(name ?? `t-${randomBytes(4).toString("hex")}`);
+    await admin("POST", "", { realm: realm.name, enabled: true, ...settings });
+    if (client) {
+      await realm.admin("POST", "/clients", {
+        clientId: "cim",
+        enabled: true,
+        publicClient: false,
+        directAccessGrantsEnabled: true,
+        secret: "the-clients-secret",
+        ...client,
+      });
+    }
+    return realm;
+  }
+
+  admin(method: string, path: string, body?: unknown): Promise<Representation> {
+    return admin(method, `${this.path}${path}`, body);
+  }
+
+  delete(): Promise<void> {
+    return this.admin("DELETE", "");
+  }
+
+  async client(clientId = "cim"): Promise<Representation> {
+    return (await this.admin("GET", `/clients?clientId=${encodeURIComponent(clientId)}`))[0];
+  }
+  async mapper(name = "fix-audience"): Promise<Representation> {
+    return (await this.client()).protocolMappers?.find((mapper: { name: string }) => mapper.name === name);
+  }
+  async user(username = "customer"): Promise<Representation> {
+    return (await this.admin("GET", `/users?username=${encodeURIComponent(username)}&exact=true`))[0];
+  }
+  async role(name = "customer"): Promise<Representation> {
+    return (await this.admin("GET", "/roles?briefRepresentation=false")).find(
+      (role: { name: string }) => role.name === name,
+    );
+  }
+  async credentials(username = "customer"): Promise<Representation[]> {
+    return this.admin("GET", `/users/${(await this.user(username)).id}/credentials`);
+  }
+  /** Names of the user's direct realm role mappings. */
+  async mappedRoles(username = "customer"): Promise<string[]> {
+    const roles = await this.admin("GET", `/users/${(await this.user(username)).id}/role-mappings/realm`);
+    return roles.map(({ name }: { name: string }) => name).sort();
+  }
+  /** Answer of a direct grant at client `cim`. */
+  async directGrant(password: string, username = "customer"): Promise<Representation> {
+    const { secret } = await this.client();
+    const response = await fetch(`${server.address}/realms${this.path}/protocol/openid-connect/token`, {
+      method: "POST",
+      body: new URLSearchParams({
+        grant_type: "password",
+        client_id: "cim",
+        client_secret: secret,
+        username,
+        password,
+        scope: "openid",
+      }),
+    });
+    return response.json();
+  }
+
+  /** Everything in the realm that this project could touch, to compare before and after. */
+  async snapshot(): Promise<Representation> {
+    const [settings, clients, roles, users, profile] = await Promise.all([
+      this.admin("GET", ""),
+      this.admin("GET", "/clients"),
+      this.admin("GET", "/roles?briefRepresentation=false"),
+      this.admin("GET", "/users?briefRepresentation=false&max=100"),
+      this.admin("GET", "/users/profile"),
+    ]);
+    const details = await Promise.all(
+      users.map(async (user: { id: string }) => ({
+        ...user,
+        credentials: await this.admin("GET", `/users/${user.id}/credentials`),
+        roleMappings: await this.admin("GET", `/users/${user.id}/role-mappings`),
+        groups: await this.admin("GET", `/users/${user.id}/groups`),
+        federatedIdentities: await this.admin("GET", `/users/${user.id}/federated-identity`),
+        sessions: (await this.admin("GET", `/users/${user.id}/sessions`)).length,
+      })),
+    );
+    return { settings, clients, roles: sorted(roles), users: sorted(details), profile };
+  }
+}
+
+function sorted(items: { id: string }[]): { id: string }[] {
+  return items.toSorted((a, b) => a.id.localeCompare(b.id));
+}

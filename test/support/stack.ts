@@ -1,0 +1,176 @@
+// A Pulumi project and stack of one's own in a temporary folder, driven through the real CLI.
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { execa } from "execa";
+import { server } from "./keycloak.ts";
+
+export const repository = path.join(import.meta.dirname, "..", "..");
+
+export interface CliResult {
+  readonly exitCode: number;
+  /** Everything that a user sees: stdout and stderr as they come. */
+  readonly output: string;
+  readonly stdout: string;
+}
+
+export interface Step {
+  /** Name of the resource, the last part of its URN. */
+  readonly name: string;
+  readonly op: string;
+  readonly drift: Record<string, string> | undefined;
+  readonly plan: string | undefined;
+}
+
+export interface ProjectOptions {
+  /** Source of the program, ESM TypeScript; without it the repository's own program runs. */
+  readonly program?: string;
+  readonly env?: Record<string, string | undefined>;
+}
+
+/** A project folder with its own state; several stacks may live in it. */
+export class TestProject {
+  readonly folder: string;
+  readonly env: Record<string, string | undefined>;
+
+  private constructor(folder: string, env: Record<string, string | undefined>) {
+    this.folder = folder;
+    this.env = env;
+  }
+
+  static async create({ program, env = {} }: ProjectOptions = {}): Promise<TestProject> {
+    const folder = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-test-"));
+    await mkdir(path.join(folder, "state"));
+    await mkdir(path.join(folder, "node_modules"));
+    // As npm would lay it out, with this very repository as the installed package.
+    await symlink(repository, path.join(folder, "node_modules", "keycloak-apisix"));
+    for (const dependency of await readdir(path.join(repository, "node_modules"))) {
+      if (dependency.startsWith(".")) continue;
+      await symlink(
+        path.join(repository, "node_modules", dependency),
+        path.join(folder, "node_modules", dependency),
+      );
+    }
+    await writeFile(path.join(folder, "package.json"), '{ "name": "test-project", "type": "module" }\n');
+    await writeFile(
+      path.join(folder, "Pulumi.yaml"),
+      "name: keycloak-apisix\nruntime: nodejs\nmain: index.ts\n",
+    );
+    const project = new TestProject(folder, {
+      PULUMI_BACKEND_URL: `file://${path.join(folder, "state")}`,
+      PULUMI_CONFIG_PASSPHRASE: "passphrase of this test",
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      KEYCLOAK_URL: server.url,
+      KEYCLOAK_BASE_PATH: server.basePath,
+      KEYCLOAK_CLIENT_ID: "admin-cli",
+      KEYCLOAK_USER: server.username,
+      KEYCLOAK_PASSWORD: server.password,
+      ...env,
+    });
+    await project.setProgram(
+      program ?? `export * from ${JSON.stringify(path.join(repository, "index.ts"))};\n`,
+    );
+    return project;
+  }
+
+  setProgram(source: string): Promise<void> {
+    return writeFile(path.join(this.folder, "index.ts"), source);
+  }
+
+  async pulumi(...args: string[]): Promise<CliResult> {
+    const { exitCode, all, stdout } = await execa(
+      path.join(repository, "node_modules", ".bin", "pulumi"),
+      [...args, "--non-interactive"],
+      { cwd: this.folder, env: this.env, all: true, reject: false, stdin: "ignore" },
+    );
+    return { exitCode: exitCode ?? -1, output: all, stdout };
+  }
+
+  async stack(name: string, config: Record<string, string> = {}): Promise<TestStack> {
+    await this.pulumi("stack", "init", name);
+    const stack = new TestStack(this, name);
+    const pairs = Object.entries(config).map(([key, value]) => {
+      const full = key.includes(":") ? key : `keycloak-apisix:${key}`;
+      return [/password|secret/i.test(key) ? "--secret" : "--plaintext", `${full}=${value}`];
+    });
+    if (pairs.length > 0) await stack.run("config", "set-all", ...pairs.flat());
+    return stack;
+  }
+
+  async delete(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+export class TestStack {
+  readonly project: TestProject;
+  readonly name: string;
+
+  constructor(project: TestProject, name: string) {
+    this.project = project;
+    this.name = name;
+  }
+
+  /** Sets config; passwords and secrets as secrets. A key without a namespace is the project's. */
+  set(key: string, value: string, ...flags: string[]): Promise<CliResult> {
+    const secret = /password|secret/i.test(key) && !flags.includes("--plaintext") ? ["--secret"] : [];
+    return this.run(
+      "config",
+      "set",
+      key.includes(":") ? key : `keycloak-apisix:${key}`,
+      ...secret,
+      ...flags,
+      value,
+    );
+  }
+
+  run(...args: string[]): Promise<CliResult> {
+    return this.project.pulumi(...args, "--stack", this.name);
+  }
+
+  up(...args: string[]): Promise<CliResult> {
+    return this.run("up", "--yes", "--skip-preview", ...args);
+  }
+  preview(...args: string[]): Promise<CliResult> {
+    return this.run("preview", ...args);
+  }
+  destroy(...args: string[]): Promise<CliResult> {
+    return this.run("destroy", "--yes", "--skip-preview", ...args);
+  }
+
+  /** What a preview would do, resource by resource, those that stay the same left out. */
+  async forecast(...args: string[]): Promise<Step[]> {
+    const { stdout, output, exitCode } = await this.run("preview", "--json", ...args);
+    if (exitCode !== 0) throw new Error(output);
+    const { steps } = JSON.parse(stdout.slice(stdout.indexOf("{"))) as {
+      steps: { op: string; urn: string; newState?: { inputs?: Record<string, unknown> } }[];
+    };
+    return steps
+      .filter(({ op }) => op !== "same")
+      .map(({ op, urn, newState }) => ({
+        name: urn.split("::").at(-1) ?? urn,
+        op,
+        drift: newState?.inputs?.["drift"] as Step["drift"],
+        plan: newState?.inputs?.["plan"] as Step["plan"],
+      }));
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: outputs of any shape
+  async outputs(): Promise<any> {
+    const { stdout } = await this.run("stack", "output", "--json", "--show-secrets");
+    return JSON.parse(stdout);
+  }
+
+  /** The state file's text, for searching it. */
+  async state(): Promise<string> {
+    const file = path.join(
+      this.project.folder,
+      "state",
+      ".pulumi",
+      "stacks",
+      "keycloak-apisix",
+      `${this.name}.json`,
+    );
+    return readFile(file, "utf8");
+  }
+}
