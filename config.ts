@@ -81,7 +81,6 @@ function tenantSettings(tenant: unknown, path: string): Given {
         `keycloak-apisix:${path} has an unknown key '${key}': a tenant takes ${Object.keys(types).join(", ")}.`,
       );
     }
-    // biome-ignore lint/suspicious/useValidTypeof: the table holds typeof's own words
     if (typeof value !== type) {
       throw new pulumi.RunError(
         `keycloak-apisix:${path}.${key} must be a ${type}, in quotes where it is a text.`,

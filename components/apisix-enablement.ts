@@ -115,7 +115,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
     const roles = withRole ? [customerRole, ...keycloakRoles] : [];
     if (withRole) {
       const role = new RealmRole(`${name}-role`, { realm, role: customerRole, connection }, parent);
-      ensured["role"] = role;
+      ensured.role = role;
       ensured["role-mappings"] = new RoleMappings(
         `${name}-role-mappings`,
         { realm, username, roles, ownRole: customerRole, connection },
@@ -146,7 +146,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
       client,
       audienceMapperId: audience.uuid,
       userId: user.uuid,
-      roleId: pulumi.output(ensured["role"]?.uuid),
+      roleId: pulumi.output(ensured.role?.uuid),
       adopted: pulumi.output(
         Object.fromEntries(Object.entries(ensured).map(([child, { adopted }]) => [child, adopted])),
       ),

@@ -68,7 +68,7 @@ export async function endSession(
     return;
   }
   const claims = claimsOf(tokens.access);
-  const session = claims["sid"] ?? claims["session_state"];
+  const session = claims.sid ?? claims.session_state;
   if (typeof session !== "string") return;
   await realm.write("Ending the session of the token check", () =>
     realm.admin.realms.deleteSession({ realm: realm.name, session, isOffline: false }),

@@ -51,26 +51,26 @@ function candidate(
   { username, realm }: { readonly username: string; readonly realm: string },
 ): string {
   const has = (validator: string) => validator in validations;
-  const options = validations["options"]?.["options"] ?? validations["select-options"]?.["options"];
+  const options = validations.options?.options ?? validations["select-options"]?.options;
   if (Array.isArray(options) && typeof options[0] === "string") return options[0];
   if (name === "email" || has("email")) return `${hostLabel(username)}@${hostLabel(realm)}.invalid`;
   if (has("integer") || has("double")) {
-    const range = validations["integer"] ?? validations["double"];
-    return String(range?.["min"] ?? range?.["max"] ?? 0);
+    const range = validations.integer ?? validations.double;
+    return String(range?.min ?? range?.max ?? 0);
   }
   if (has("local-date") || has("iso-date")) return "2000-01-01";
   if (has("uri")) return "https://cx.invalid";
   const text = name === "lastName" ? "CX" : capital(name === "firstName" ? username : lettersOf(username));
-  return fitted(has("person-name-prohibited-characters") ? lettersOf(text) : text, validations["length"]);
+  return fitted(has("person-name-prohibited-characters") ? lettersOf(text) : text, validations.length);
 }
 
 /** What the validators that can be checked here say against the value. */
 function violation(value: string, validations: Validations): string | undefined {
-  const pattern = validations["pattern"]?.["pattern"];
+  const pattern = validations.pattern?.pattern;
   if (typeof pattern === "string" && !matches(pattern, value)) return `pattern ${pattern}`;
-  const length = validations["length"];
-  if (length && value.length > bound(length["max"], Number.POSITIVE_INFINITY))
-    return `at most ${length["max"]} characters`;
+  const length = validations.length;
+  if (length && value.length > bound(length.max, Number.POSITIVE_INFINITY))
+    return `at most ${length.max} characters`;
   return undefined;
 }
 
@@ -84,8 +84,8 @@ function matches(pattern: string, value: string): boolean {
 }
 
 function fitted(text: string, length: Readonly<Record<string, unknown>> | undefined): string {
-  const min = bound(length?.["min"], 0);
-  const max = bound(length?.["max"], Number.POSITIVE_INFINITY);
+  const min = bound(length?.min, 0);
+  const max = bound(length?.max, Number.POSITIVE_INFINITY);
   return text.padEnd(min, "x").slice(0, Math.max(max, 1));
 }
 

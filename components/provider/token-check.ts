@@ -149,7 +149,7 @@ async function verifyTokens(
   if (![idToken.payload.aud ?? []].flat().includes(inputs.client)) {
     throw failed(`the ID token's audience lacks '${inputs.client}'`);
   }
-  const scopes = String(payload["scope"] ?? "")
+  const scopes = String(payload.scope ?? "")
     .split(" ")
     .filter(Boolean);
   const lacking = requiredScopes.filter((scope) => !scopes.includes(scope));
@@ -232,7 +232,7 @@ async function introspect(
 }
 
 function rolesOf(claims: Readonly<Record<string, unknown>>): string[] | undefined {
-  const { roles } = (claims["realm_access"] ?? {}) as { roles?: unknown };
+  const { roles } = (claims.realm_access ?? {}) as { roles?: unknown };
   return Array.isArray(roles) ? roles.map(String) : undefined;
 }
 

@@ -150,8 +150,8 @@ export class TestStack {
       .map(({ op, urn, newState }) => ({
         name: urn.split("::").at(-1) ?? urn,
         op,
-        drift: newState?.inputs?.["drift"] as Step["drift"],
-        plan: newState?.inputs?.["plan"] as Step["plan"],
+        drift: newState?.inputs?.drift as Step["drift"],
+        plan: newState?.inputs?.plan as Step["plan"],
       }));
   }
 

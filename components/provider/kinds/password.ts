@@ -48,7 +48,7 @@ export const password: Kind<PasswordInputs, Live> = {
     if (!live?.password) return { password: anew, requiredActions };
     const is = setAt(live);
     const changed = previous !== undefined && previous.password !== inputs.password;
-    const known = recorded?.fields["password"]?.written;
+    const known = recorded?.fields.password?.written;
     if (!changed && known !== undefined && known === is) return { requiredActions };
     if (settle) {
       return { password: (await isRight(realm, inputs, live)) ? is : anew, requiredActions };
@@ -72,10 +72,10 @@ export const password: Kind<PasswordInputs, Live> = {
   },
   async write(realm, live, fields, mark, inputs) {
     const { user } = live;
-    if (fields["password"] === anew && inputs) await reset(realm, user, inputs);
-    else if ("password" in fields && fields["password"] === undefined) await removeCredential(realm, live);
-    if (Array.isArray(fields["requiredActions"])) {
-      const requiredActions = [...fields["requiredActions"]];
+    if (fields.password === anew && inputs) await reset(realm, user, inputs);
+    else if ("password" in fields && fields.password === undefined) await removeCredential(realm, live);
+    if (Array.isArray(fields.requiredActions)) {
+      const requiredActions = [...fields.requiredActions];
       await realm.write(`Setting the required actions of user '${user.username}'`, async () => {
         const whole = await realm.admin.users.findOne({ realm: realm.name, id: user.id });
         await realm.admin.users.update({ realm: realm.name, id: user.id }, { ...whole, requiredActions });
