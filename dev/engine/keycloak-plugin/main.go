@@ -18,9 +18,7 @@ func main() {
 		Name:    "keycloak",
 		Version: version,
 	}
-	modules := map[string]string{
-		"ldap_": "ldap", "oidc_": "oidc", "openid_": "openid", "saml_": "saml", "authentication_": "authentication",
-	}
-	info.MustComputeTokens(tokens.MappedModules("keycloak_", "", modules, tokens.MakeStandard("keycloak")))
+	modules := []string{"ldap_", "oidc_", "openid_", "saml_", "authentication_"}
+	info.MustComputeTokens(tokens.KnownModules("keycloak_", "index", modules, tokens.MakeStandard("keycloak")))
 	tfbridge.Main("keycloak", version, info, []byte(`{"name":"keycloak","version":"`+version+`"}`))
 }
