@@ -221,6 +221,8 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         const previous = isNew ? undefined : withoutForecast(olds as Inputs & Forecast);
         const { live, drift } = await assess(realm, inputs, { previous });
         if (isNew) {
+          const refused = kind.writable && !(await kind.writable(realm, inputs));
+          if (refused) throw readOnly(realm, where(inputs, realm));
           const plan = live && (kind.present?.(live, inputs) ?? true) ? "adopt" : "create";
           const adopts = live && plan === "adopt" ? kind.trace?.of(live) : undefined;
           return {
@@ -241,7 +243,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       } catch (error) {
         const failure = asKeycloakError(error);
         if (failure.shared && !process.firstToReport(failure.message)) return { inputs };
-        return { inputs, failures: [{ property: "realm", reason: failure.message }] };
+        return { inputs, failures: [{ property: "", reason: failure.message }] };
       }
     },
 
@@ -369,6 +371,14 @@ export function lifecycle<Inputs extends KindInputs, Live>(
   function inputsOf(outs: Outs<Inputs>): Inputs {
     return pick(outs, ["kind", "realm", "connection", ...kind.inputs]) as unknown as Inputs;
   }
+}
+
+function readOnly(realm: RealmSession, what: string): KeycloakError {
+  const { username, clientId, adminRealm } = realm.session.connection;
+  return new KeycloakError(
+    `'${username ?? clientId}' of realm '${adminRealm}' may read, but not change ${what}: give it the client roles 'manage-users', 'manage-clients' and 'manage-realm' for realm '${realm.name}', or the realm role 'admin'.`,
+    { status: 403 },
+  );
 }
 
 async function findIfThere<Inputs extends KindInputs, Live>(

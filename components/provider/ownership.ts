@@ -135,16 +135,19 @@ export function release(
   return { do: "restore", fields, mark: foundMark, left };
 }
 
+/** What we know goes on with the object, so that its holder can take back what we cannot any more. */
 function handOver(
   holding: Holding,
   mark: ReturnType<typeof readMark>,
   other: Holder,
   live: LiveObject,
 ): Release {
-  if (other.inherited || !live.mark.carries || live.mark.text !== other.mark || mark.ours) {
-    return { do: "hand over" };
-  }
-  if (!holding.adopted) return { do: "hand over", mark: other.mark + handedOver.created };
+  const created = !holding.adopted || mark.handedOver === "created";
+  if (live.attached || !live.mark.carries) return { do: "hand over" };
+  // We had taken it over from the other holder, who still has it: give it back.
+  if (mark.ours) return { do: "hand over", mark: other.mark + (created ? handedOver.created : "") };
+  if (other.inherited || live.mark.text !== other.mark) return { do: "hand over" };
+  if (created) return { do: "hand over", mark: other.mark + handedOver.created };
   return isMark(holding.before.mark)
     ? { do: "hand over" }
     : { do: "hand over", mark: other.mark + handedOver.adopted };

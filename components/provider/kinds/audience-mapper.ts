@@ -34,6 +34,7 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
     }
   },
 
+  writable: async (realm, { client }) => (await realm.client(client)).access?.configure !== false,
   async find(realm, { client: clientId, mapper: name }) {
     const client = await realm.client(clientId);
     const mapper = client.protocolMappers?.find((candidate) => candidate.name === name);

@@ -41,6 +41,11 @@ export interface Kind<Inputs extends KindInputs, Live> {
 
   /** What is wrong with the realm or the client for this kind; throws it in words. */
   validate?(realm: RealmSession, inputs: Inputs): Promise<void>;
+  /**
+   * False where Keycloak says that this admin may only read. Asked before a resource is new; watching for drift
+   * needs no more than reading.
+   */
+  writable?(realm: RealmSession, inputs: Inputs): Promise<boolean>;
   find(realm: RealmSession, inputs: Inputs): Promise<Live | undefined>;
   /** Keycloak's id of the object; for a part of another object, of that object. */
   uuid(live: Live): string;

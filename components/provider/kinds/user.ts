@@ -25,6 +25,7 @@ export const user: Kind<UserInputs, Live> = {
   inputs: ["username", "profile"],
   describe: ({ username }) => `user '${username}'`,
 
+  writable: async (realm, { username }) => (await realm.user(username))?.access?.manage !== false,
   async find(realm, { username }) {
     const found = await realm.user(username);
     return found && { user: found, password: passwordOf(await realm.credentials(found)) };
