@@ -15,7 +15,8 @@ export interface Settings {
   apisixDiscoveryBase: string | undefined;
 }
 
-/** What the guide's password is; acceptable in the clear on a developer's own stack only. */
+/** A developer's own stack: the only one with a default password, and where it may stand in the clear. */
+const devStack = "dev";
 const guidePassword = "customer";
 
 type Given = Partial<Omit<Settings, "customerPassword"> & { customerPassword: string }>;
@@ -93,7 +94,8 @@ function tenantSettings(tenant: unknown, path: string): Given {
 }
 
 function settings(given: Given, path: string): Settings {
-  const { customerPassword } = given;
+  const customerPassword =
+    given.customerPassword ?? (pulumi.getStack() === devStack ? guidePassword : undefined);
   if (!customerPassword) {
     throw new pulumi.RunError(
       `keycloak-apisix:${path}customerPassword is missing, and has no default: set it with 'pulumi config set --secret keycloak-apisix:customerPassword'.`,
@@ -113,7 +115,7 @@ function settings(given: Given, path: string): Settings {
 }
 
 function refusePlaintext(key: string, password: string | undefined): void {
-  const ofDev = pulumi.getStack() === "dev" && password === guidePassword;
+  const ofDev = pulumi.getStack() === devStack && password === guidePassword;
   if (password === undefined || ofDev || !isPlaintextConfig(`keycloak-apisix:${key}`)) return;
   throw new pulumi.RunError(
     `keycloak-apisix:${key} holds a password in the clear: set it again with --secret (pulumi config set --secret keycloak-apisix:customerPassword).`,
