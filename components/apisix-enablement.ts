@@ -202,7 +202,7 @@ function warnOfGuessablePassword(
   pulumi.all([username, password]).apply(([name, secret]) => {
     if (name.toLowerCase() !== secret.toLowerCase()) return;
     void pulumi.log.warn(
-      `The password of user '${name}' is his username: anybody can guess it. Set another customerPassword.`,
+      `The password of user '${name}' is his username: anybody can guess it. Set another one.`,
       component,
     );
   });

@@ -16,6 +16,8 @@ export type Drift = Readonly<Record<string, string>>;
 export interface Forecast {
   readonly plan?: "adopt" | "create";
   readonly drift?: Drift;
+  /** What adopting will put right, in the words of a drift. */
+  readonly corrects?: Drift;
   /** Why an update comes that no field shows. */
   readonly status?: string;
   /** Of an adopted object: what will be another when somebody makes the object anew. */
@@ -226,7 +228,12 @@ export function lifecycle<Inputs extends KindInputs, Live>(
           const plan = live && (kind.present?.(live, inputs) ?? true) ? "adopt" : "create";
           const adopts = live && plan === "adopt" ? kind.trace?.of(live) : undefined;
           return {
-            inputs: { ...inputs, plan, ...(plan === "adopt" && some({ drift })), ...(adopts && { adopts }) },
+            inputs: {
+              ...inputs,
+              plan,
+              ...(plan === "adopt" && some({ corrects: drift })),
+              ...(adopts && { adopts }),
+            },
           };
         }
         const { adopts } = olds;
@@ -419,7 +426,14 @@ function recordedOf(outs: Holding | undefined) {
 }
 
 function withoutForecast<Inputs>(inputs: Inputs & Forecast): Inputs {
-  const { plan: _plan, drift: _drift, status: _status, adopts: _adopts, ...rest } = inputs;
+  const {
+    plan: _plan,
+    drift: _drift,
+    corrects: _corrects,
+    status: _status,
+    adopts: _adopts,
+    ...rest
+  } = inputs;
   return rest as unknown as Inputs;
 }
 
