@@ -1,7 +1,8 @@
 // Where things live, and how a folder is filled so that nobody ever meets a half-filled one.
 
+import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 
@@ -66,3 +67,16 @@ async function removeLeftovers(folder: string) {
     if ((await stat(leftover)).mtimeMs < dayAgo) await rm(leftover, { recursive: true, force: true });
   }
 }
+
+/** A file with a random secret, made once and readable by its owner only. */
+export async function secretFile(file: string): Promise<string> {
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  const secret = randomBytes(24).toString("base64url");
+  await writeFile(file, secret, { mode: 0o600, flag: "wx" }).catch((error) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+  return file;
+}
+
+/** The secret in such a file. */
+export const readSecret = async (file: string) => (await readFile(await secretFile(file), "utf8")).trim();

@@ -2,6 +2,7 @@
 // this machine only, on its embedded database.
 
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import {
   access,
@@ -18,7 +19,7 @@ import {
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import getPort, { portNumbers } from "get-port";
+import getPort from "get-port";
 import { lt } from "semver";
 import { cache, fillOnce, type Report, root } from "./folders.ts";
 import { endProcesses, listProcesses } from "./processes.ts";
@@ -38,7 +39,7 @@ export async function ensureKeycloakDistribution(
   version = keycloakVersion,
   report: Report = () => {},
 ): Promise<string> {
-  const folder = path.join(cache, `keycloak-${version}`);
+  const folder = distributionOf(version);
   await fillOnce(folder, isDistribution, async (fresh) => {
     report(`Fetching Keycloak ${version} with Maven`);
     const artifact = `org.keycloak:keycloak-quarkus-dist:${version}:zip`;
@@ -57,6 +58,9 @@ export async function ensureKeycloakDistribution(
   return folder;
 }
 
+export const hasKeycloakDistribution = (version = keycloakVersion) => isDistribution(distributionOf(version));
+
+const distributionOf = (version: string) => path.join(cache, `keycloak-${version}`);
 const isDistribution = (folder: string) => exists(path.join(folder, "bin", "kc.sh"));
 
 export interface KeycloakOptions {
@@ -95,33 +99,44 @@ const startLimit = 10 * 60 * 1000;
  * Starts a Keycloak in `home`, or finds the one running there, and waits until it answers. It outlives this process;
  * {@link stopKeycloak} ends it. Data in `home` survives.
  */
-export async function startKeycloak(options: KeycloakOptions): Promise<RunningKeycloak> {
+export async function startKeycloak(given: KeycloakOptions): Promise<RunningKeycloak> {
+  const options = { version: keycloakVersion, basePath: "/auth", extraArgs: [], ...given };
   await mkdir(options.home, { recursive: true, mode: 0o700 });
   const home = await realpath(options.home);
-  const running = (await findKeycloak(home)) ?? (await launch(home, options));
+  const found = await findKeycloak(home);
+  if (found) {
+    await waitUntilReady(home, found, options.signal);
+    return found;
+  }
   try {
+    const running = await launch(home, options);
     await waitUntilReady(home, running, options.signal);
+    await shareBuild(home, options);
+    return running;
   } catch (error) {
     await stopKeycloak(home);
     throw error;
   }
-  return running;
 }
 
-async function launch(home: string, options: KeycloakOptions): Promise<RunningKeycloak> {
-  const { version = keycloakVersion, basePath = "/auth", extraArgs = [], report = () => {} } = options;
-  const server = path.join(home, `server-${version}`);
+type Options = KeycloakOptions & Required<Pick<KeycloakOptions, "version" | "basePath" | "extraArgs">>;
+
+async function launch(home: string, options: Options): Promise<RunningKeycloak> {
+  const { version, basePath, extraArgs, report } = options;
+  const server = serverOf(home, version);
   const distribution = await ensureKeycloakDistribution(version, report);
-  report(`Starting Keycloak ${version}`);
+  report?.(`Starting Keycloak ${version}`);
   await fillOnce(server, isDistribution, async (fresh) => {
     await cp(distribution, fresh, { recursive: true });
+    const build = sharedBuild(options);
+    if (await exists(build)) await cp(build, path.join(fresh, "lib", "quarkus"), { recursive: true });
     // The data stays when the version changes.
     await mkdir(path.join(home, "data"), { recursive: true });
     await symlink(path.join("..", "data"), path.join(fresh, "data"));
   });
   options.signal?.throwIfAborted();
 
-  const port = options.port ?? (await getPort({ host: "127.0.0.1" }));
+  const port = options.port ?? (await getPort());
   const logFile = path.join(home, "keycloak.log");
   const log = await open(logFile, "w", 0o600);
   const child = spawn(
@@ -137,7 +152,7 @@ async function launch(home: string, options: KeycloakOptions): Promise<RunningKe
       cwd: home,
       detached: true,
       stdio: ["ignore", log.fd, log.fd],
-      env: serverEnvironment(options, version),
+      env: serverEnvironment(options),
     },
   );
   await new Promise((resolve, reject) => child.once("spawn", resolve).once("error", reject));
@@ -149,7 +164,24 @@ async function launch(home: string, options: KeycloakOptions): Promise<RunningKe
   return running;
 }
 
-function serverEnvironment({ adminUser, adminPassword, env }: KeycloakOptions, version: string) {
+/**
+ * A first start spends half its time on building itself for its options. That is the same for every instance, so it is
+ * shared; Keycloak itself builds anew where it does not fit.
+ */
+async function shareBuild(home: string, options: Options) {
+  await fillOnce(sharedBuild(options), exists, (fresh) =>
+    cp(path.join(serverOf(home, options.version), "lib", "quarkus"), fresh, { recursive: true }),
+  );
+}
+
+function sharedBuild({ version, basePath, extraArgs }: Options) {
+  const hash = createHash("sha256").update(JSON.stringify([basePath, extraArgs]));
+  return path.join(cache, `keycloak-${version}-dev-${hash.digest("hex").slice(0, 8)}`);
+}
+
+const serverOf = (home: string, version: string) => path.join(home, `server-${version}`);
+
+function serverEnvironment({ version, adminUser, adminPassword, env }: Options) {
   // Settings of some other Keycloak in the caller's shell are not meant for this one.
   const inherited = Object.entries(process.env).filter(([name]) => !/^(KC|KEYCLOAK|QUARKUS)_/.test(name));
   const prefix = lt(version, "26.0.0") ? "KEYCLOAK_ADMIN" : "KC_BOOTSTRAP_ADMIN_USERNAME";
@@ -207,12 +239,8 @@ async function processesOf(home: string, group: number) {
 
 const recordOf = (home: string) => path.join(home, "server.json");
 
-/** @returns `wanted` where it is free, else the first free one from 8080 on. */
-export function freePort(...wanted: number[]): Promise<number> {
-  return getPort({ port: [...wanted, ...portNumbers(8080, 8180)] });
-}
-
-async function answers(url: string) {
+/** Does a request there succeed? */
+export async function answers(url: string) {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
     await response.body?.cancel();

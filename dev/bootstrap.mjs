@@ -1,0 +1,83 @@
+// Runs a script of this folder: `node dev/bootstrap.mjs SCRIPT.ts ARGS…`. Works on Node 18, before anything is
+// installed: brings the locked dependencies first, the pinned Node among them, which then runs the script.
+
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..");
+const windows = process.platform === "win32";
+const bin = path.join(root, "node_modules", ".bin");
+
+try {
+  if (!isInstalled()) await install();
+  const [script, ...args] = process.argv.slice(2);
+  const PATH = `${bin}${path.delimiter}${process.env.PATH ?? ""}`;
+  process.exitCode = await run(pinnedNode(), [path.resolve(root, script), ...args], { ...process.env, PATH });
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
+
+/** Does node_modules hold what package-lock.json names? npm writes the second file last of all. */
+function isInstalled() {
+  const locked = packages("package-lock.json");
+  const installed = packages("node_modules/.package-lock.json");
+  const names = new Set([...Object.keys(locked), ...Object.keys(installed)]);
+  names.delete("");
+  return [...names].every((name) =>
+    installed[name]
+      ? JSON.stringify(locked[name]) === JSON.stringify(installed[name])
+      : locked[name].optional || locked[name].peer,
+  );
+}
+
+function packages(file) {
+  try {
+    return JSON.parse(readFileSync(path.join(root, file), "utf8")).packages;
+  } catch {
+    return {};
+  }
+}
+
+/** On stderr, because stdout belongs to the script. */
+async function install() {
+  const start = Date.now();
+  const seconds = () => `${Math.round((Date.now() - start) / 1000)} s`;
+  const text = "Installing the locked dependencies …";
+  const terminal = process.stderr.isTTY;
+  process.stderr.write(text);
+  const timer = terminal && setInterval(() => process.stderr.write(`\r${text} ${seconds()}`), 1000);
+  const npm = process.env.npm_execpath;
+  const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+  const code = await (npm
+    ? run(process.execPath, [npm, ...args], process.env, ["ignore", "ignore", "inherit"])
+    : run("npm", args, process.env, ["ignore", "ignore", "inherit"]));
+  clearInterval(timer);
+  process.stderr.write(`${terminal ? `\r${text}` : ""} ${seconds()}\n`);
+  if (code !== 0) throw new Error("The dependencies could not be installed: see what npm says above.");
+}
+
+function pinnedNode() {
+  const pinned = path.join(bin, windows ? "node.exe" : "node");
+  if (existsSync(pinned)) return pinned;
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major > 22 || (major === 22 && minor >= 18)) return process.execPath;
+  throw new Error(
+    `There is no Node of our own for ${process.platform}-${process.arch}: install Node 22.18 or newer.`,
+  );
+}
+
+/** Runs a program and answers with its exit code; signals to us are signals to it. */
+function run(program, args, env, stdio = "inherit") {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: root, env, stdio, shell: windows && program === "npm" });
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+      // A terminal sends Ctrl-C to all of us by itself; once is enough.
+      process.on(name, () => (name === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(name)));
+    }
+    child.once("error", reject);
+    child.once("exit", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 143)));
+  });
+}

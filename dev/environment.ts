@@ -1,0 +1,43 @@
+// The local environment: the variables that point the Pulumi CLI at this clone's own state, passphrase and Keycloak,
+// as far as the caller has not set them.
+
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { engineBin, keycloakPluginFolder } from "./engine.ts";
+import { local, root, secretFile } from "./folders.ts";
+import { adminPassword, adminUser, basePath, localKeycloakUrl } from "./local-keycloak.ts";
+
+type Environment = Record<string, string | undefined>;
+
+/** The caller's environment, completed for this clone. */
+export async function localEnvironment(): Promise<Environment> {
+  const given = process.env;
+  const state = path.join(local, "state");
+  await mkdir(state, { recursive: true, mode: 0o700 });
+  return {
+    // Keeps `encryptionsalt` out of the tracked Pulumi.dev.yaml: see dev/pulumi.ts.
+    PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    ...(!given.PULUMI_ACCESS_TOKEN && { PULUMI_BACKEND_URL: `file://${state}` }),
+    ...(given.PULUMI_CONFIG_PASSPHRASE === undefined && {
+      PULUMI_CONFIG_PASSPHRASE_FILE: await secretFile(path.join(local, "passphrase")),
+    }),
+    // A server of the caller's own comes with credentials of the caller's own.
+    ...(!given.KEYCLOAK_URL && {
+      KEYCLOAK_URL: await localKeycloakUrl(),
+      KEYCLOAK_BASE_PATH: basePath,
+      KEYCLOAK_CLIENT_ID: "admin-cli",
+      KEYCLOAK_USER: adminUser,
+      KEYCLOAK_PASSWORD: await adminPassword(),
+    }),
+    ...given,
+    PATH: await toolPath(),
+  };
+}
+
+/** PATH with the pinned Node, the pinned Pulumi CLI and, where it was built here, the keycloak plugin first. */
+export async function toolPath(): Promise<string> {
+  const folders = [path.join(root, "node_modules", ".bin"), engineBin, await keycloakPluginFolder()];
+  const inherited = (process.env.PATH ?? "").split(path.delimiter);
+  return [...new Set([...folders, ...inherited])].filter(Boolean).join(path.delimiter);
+}

@@ -1,0 +1,73 @@
+// `npm start`: everything from a fresh clone to a verified token. What is there already is left as it is.
+
+import { ensureLocalKeycloak } from "./local-keycloak.ts";
+import { runPulumi } from "./pulumi.ts";
+import { engineSteps, failWith, runSteps, type Step } from "./steps.ts";
+import { summary } from "./summary.ts";
+
+const stack = "dev";
+const abort = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+  process.on(signal, () => abort.abort(new Error("Stopped.")));
+
+const keycloak: Step = process.env.KEYCLOAK_URL
+  ? { title: `Keycloak at ${process.env.KEYCLOAK_URL}, as KEYCLOAK_URL says`, task: () => {} }
+  : {
+      title: "Keycloak",
+      task: async (_, task) => {
+        const url = await ensureLocalKeycloak((line) => {
+          task.output = line;
+        }, abort.signal);
+        task.title = `Keycloak at ${url}`;
+      },
+    };
+
+/** Runs the CLI and, should it fail, throws what it said. */
+async function pulumi(args: string[], show: (line: string) => void = () => {}): Promise<string> {
+  const said: string[] = [];
+  const { exitCode, stdout } = await runPulumi([...args, "--stack", stack, "--non-interactive"], {
+    onLine: (line) => {
+      if (isNoise(line)) return;
+      said.push(line);
+      show(line);
+    },
+    signal: abort.signal,
+  });
+  abort.signal.throwIfAborted();
+  if (exitCode !== 0) throw new Error(`pulumi ${args[0]} failed:\n${said.join("\n")}`);
+  return stdout;
+}
+
+/** Dots of progress; and two warnings on every step about the plugin that dev/engine.ts built, which it told already. */
+const isNoise = (line: string) =>
+  line.trim() === "" ||
+  line.startsWith("@ ") ||
+  /using pulumi-resource-keycloak from \$PATH|resource plugin keycloak is expected to have version/.test(
+    line,
+  );
+
+try {
+  await runSteps([
+    ...engineSteps,
+    keycloak,
+    {
+      title: `Stack ${stack}`,
+      task: async () => {
+        await pulumi(["stack", "select", "--create"]);
+      },
+    },
+    {
+      title: "pulumi up",
+      task: async (_, task) => {
+        await pulumi(["up", "--yes", "--skip-preview", "--suppress-outputs"], (line) => {
+          task.output = line;
+        });
+      },
+      rendererOptions: { outputBar: 8 },
+    },
+  ]);
+  console.log(summary(JSON.parse(await pulumi(["stack", "output", "--json", "--show-secrets"]))));
+} catch (error) {
+  failWith(error);
+  if (abort.signal.aborted) process.exitCode = 130;
+}

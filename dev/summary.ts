@@ -1,0 +1,36 @@
+// What `npm start` says in the end. It never says a secret.
+
+interface Enablement {
+  realm: string;
+  client: string;
+  /** By child, e.g. `expertflow-user`: was it there before? */
+  adopted: Record<string, boolean>;
+  token: { issuer: string; audiences: string[]; roles: string[] } | null;
+}
+
+export function summary({ enablements = {} }: { enablements?: Record<string, Enablement> }): string {
+  const list = (items: string[]) => items.join(", ") || "nothing";
+  const realms = Object.values(enablements).map(({ realm, client, adopted, token }) => {
+    const children = Object.keys(adopted);
+    return `
+Realm ${realm}, client ${client}
+  adopted   ${list(children.filter((child) => adopted[child]))}
+  created   ${list(children.filter((child) => !adopted[child]))}
+${
+  token
+    ? `  token     verified: issuer ${token.issuer}
+            audiences ${list(token.audiences)}
+            roles ${list(token.roles)}`
+    : "  token     not verified, as the configuration says"
+}`;
+  });
+  return `${realms.join("\n")}
+
+The APISIX plugin configuration (openid-connect, it holds the client's secret):
+  npm run pulumi -- stack output enablements --stack dev --show-secrets --json
+
+Try next
+  see drift   npm run pulumi -- preview --stack dev
+  change      npm run pulumi -- config set customerUsername visitor --stack dev && npm start
+  stop        npm stop`;
+}
