@@ -24,16 +24,22 @@ export interface Connection {
 
 export type ReadConfig = (key: string) => string | undefined;
 
-const environmentNames: Readonly<Record<string, string>> = { username: "USER" };
+/** The variables that @pulumi/keycloak's provider reads, behind the namespace; the TLS keys have none there. */
+const environmentNames: Readonly<Record<string, string>> = {
+  url: "URL",
+  basePath: "BASE_PATH",
+  realm: "REALM",
+  clientId: "CLIENT_ID",
+  clientSecret: "CLIENT_SECRET",
+  username: "USER",
+  password: "PASSWORD",
+  clientTimeout: "CLIENT_TIMEOUT",
+};
 
-/** Name of the environment variable for a key: `keycloak:basePath` is KEYCLOAK_BASE_PATH. */
-export function environmentVariable(namespace: string, key: string): string {
-  const upperSnake = (text: string) =>
-    text
-      .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
-      .replace(/[^A-Za-z0-9]+/g, "_")
-      .toUpperCase();
-  return `${upperSnake(namespace)}_${environmentNames[key] ?? upperSnake(key)}`;
+/** Name of the environment variable for a key, where it has one: `keycloak:basePath` is KEYCLOAK_BASE_PATH. */
+export function environmentVariable(namespace: string, key: string): string | undefined {
+  const name = environmentNames[key];
+  return name && `${namespace.replace(/[^A-Za-z0-9]+/g, "_").toUpperCase()}_${name}`;
 }
 
 /**
@@ -46,7 +52,7 @@ export function readConnection(
   environment: Readonly<Record<string, string | undefined>>,
 ): Connection {
   const value = (key: string) => {
-    const found = config(`${namespace}:${key}`) ?? environment[environmentVariable(namespace, key)];
+    const found = config(`${namespace}:${key}`) ?? environment[environmentVariable(namespace, key) ?? ""];
     return found === undefined || found === "" ? undefined : found;
   };
   const orSet = (key: string) =>
