@@ -2,6 +2,7 @@
 // the installed package and hands every call on. A resource's `kind` input says which lifecycle it has.
 import type { ReadConfig } from "./connection.ts";
 import { asKeycloakError, KeycloakError } from "./errors.ts";
+import { LoginError } from "./keycloak.ts";
 import { audienceMapper } from "./kinds/audience-mapper.ts";
 import { password } from "./kinds/password.ts";
 import { realmRole } from "./kinds/realm-role.ts";
@@ -39,17 +40,30 @@ export function create(news: Properties) {
   return call(news, (lifecycle, own) => lifecycle.create(own));
 }
 export function read(id: string, properties: Properties) {
-  return call(properties, (lifecycle, own) => lifecycle.read(id, own));
+  return call(properties, (lifecycle, own) => withRecordedConnection(lifecycle.read(id, own)));
 }
 export function update(_id: string, olds: Properties, news: Properties) {
   return call(news, (lifecycle, own) => lifecycle.update(withoutProvider(olds) as never, own));
 }
 // `delete` is a reserved word, so the export is renamed.
 function remove(_id: string, properties: Properties) {
-  return call(properties, (lifecycle, own) => lifecycle.delete(own));
+  return call(properties, (lifecycle, own) => withRecordedConnection(lifecycle.delete(own)));
 }
 
 export { remove as delete };
+
+/** Refresh and destroy run with the credentials that the last `up` recorded, which a rotation makes wrong. */
+async function withRecordedConnection<Result>(action: Promise<Result>): Promise<Result> {
+  try {
+    return await action;
+  } catch (error) {
+    if (!(error instanceof LoginError)) throw error;
+    throw new KeycloakError(
+      `${error.message} Refresh and destroy use the connection that the last 'pulumi up' recorded: where it has changed since, run 'pulumi up' first, or add --run-program.`,
+      { status: error.status, shared: true },
+    );
+  }
+}
 
 async function call<Result>(
   properties: Properties,

@@ -199,7 +199,7 @@ export class KeycloakSession {
     const message = `${at} failed: Keycloak answered ${status}${said ? ` (${said})` : ""}; ${advice}.`;
     return passingStatus.has(status)
       ? new PassingError(message, { status, shared: true })
-      : new KeycloakError(message, { status, shared: true });
+      : new LoginError(message, { status, shared: true });
   }
 
   #unreachable(attempt: string, error: unknown): KeycloakError {
@@ -224,6 +224,8 @@ export class MissingError extends KeycloakError {
     super(message, { status: 404, shared: true });
   }
 }
+/** Keycloak does not let this admin in. */
+export class LoginError extends KeycloakError {}
 /** May go away by itself. */
 class PassingError extends KeycloakError {}
 
