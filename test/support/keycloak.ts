@@ -144,6 +144,37 @@ export class TestRealm {
     return response.json();
   }
 
+  /** Can the user get a token at client `cim`? The session is ended at once. */
+  async canLogIn(password: string, username = "customer"): Promise<boolean> {
+    const { refresh_token, error_description } = await this.directGrant(password, username);
+    if (!refresh_token) {
+      if (/Invalid user credentials|not fully set up|disabled/.test(error_description)) return false;
+      throw new Error(`no token, but not for the password: ${error_description}`);
+    }
+    const { secret } = await this.client();
+    await fetch(`${server.address}/realms${this.path}/protocol/openid-connect/logout`, {
+      method: "POST",
+      body: new URLSearchParams({ client_id: "cim", client_secret: secret, refresh_token }),
+    });
+    return true;
+  }
+
+  /** Starts noting what admins write; see {@link written}. */
+  async noteWrites(): Promise<void> {
+    await this.admin("PUT", "/events/config", {
+      ...(await this.admin("GET", "/events/config")),
+      adminEventsEnabled: true,
+    });
+    await this.admin("DELETE", "/admin-events");
+  }
+  /** What admins have written since, as "UPDATE users/…": reads do not count. */
+  async written(): Promise<string[]> {
+    const events = await this.admin("GET", "/admin-events?max=100");
+    return events
+      .map(({ operationType, resourcePath }: Representation) => `${operationType} ${resourcePath}`)
+      .reverse();
+  }
+
   /** Everything in the realm that this project could touch, to compare before and after. */
   async snapshot(): Promise<Representation> {
     const [settings, clients, roles, users, profile] = await Promise.all([

@@ -124,6 +124,15 @@ export class TestStack {
     );
   }
 
+  /** Sets a config value of any shape, in the clear, as somebody does who edits the stack's file. */
+  async setObject(key: string, value: unknown): Promise<void> {
+    const file = path.join(this.project.folder, `Pulumi.${this.name}.yaml`);
+    const line = `  keycloak-apisix:${key}: `;
+    const others = (await readFile(file, "utf8")).split("\n").filter((text) => !text.startsWith(line));
+    const at = others.findIndex((text) => text.startsWith("config:")) + 1;
+    await writeFile(file, others.toSpliced(at, 0, line + JSON.stringify(value)).join("\n"));
+  }
+
   run(...args: string[]): Promise<CliResult> {
     return this.project.pulumi(...args, "--stack", this.name);
   }

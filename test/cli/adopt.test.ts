@@ -1,0 +1,78 @@
+// Realms where everything is there already: done by hand and right, or done by hand and wrong in everything.
+import test from "ava";
+import { doByHand, doEverythingWrong, withoutPasswords } from "../support/by-hand.ts";
+import { given, password, sameRealm, succeeded, warnings } from "../support/given.ts";
+
+const children = ["audience", "user", "password", "role", "role-mappings"];
+
+test.serial("a realm that was done by hand and is right is adopted without a single write", async (t) => {
+  const { realm, stack } = await given(t);
+  await doByHand(realm, password);
+  await realm.noteWrites();
+  const before = await realm.snapshot();
+
+  const plans = new Map((await stack.forecast()).map((step) => [step.name, step]));
+  for (const child of children) {
+    const step = plans.get(`${realm.name}-${child}`);
+    t.is(step?.plan, "adopt", child);
+    t.is(step?.drift, undefined, child);
+  }
+
+  const up = await stack.up();
+  succeeded(t, up);
+  t.notRegex(up.output, /warning/i);
+  const enablement = (await stack.outputs()).enablements[realm.name];
+  t.deepEqual(enablement.adopted, Object.fromEntries(children.map((child) => [child, true])));
+  t.is(enablement.userId, (await realm.user()).id);
+  t.is(enablement.roleId, (await realm.role()).id);
+  t.is(enablement.audienceMapperId, (await realm.mapper()).id);
+  t.true(enablement.token.audiences.includes("cim"));
+  t.deepEqual(await realm.written(), [], "up has only read");
+
+  const again = await stack.preview("--expect-no-changes");
+  succeeded(t, again);
+  const destroyed = await stack.destroy();
+  succeeded(t, destroyed);
+  t.notRegex(destroyed.output, /warning/i);
+  t.deepEqual(await realm.written(), [], "destroy has only read");
+  sameRealm(t, await realm.snapshot(), before);
+});
+
+test.serial("a realm that is wrong in everything is put right, and put back by destroy", async (t) => {
+  const { realm, stack } = await given(t);
+  await doEverythingWrong(realm);
+  const before = await realm.snapshot();
+
+  const preview = await stack.preview("--diff");
+  succeeded(t, preview);
+  sameRealm(t, await realm.snapshot(), before);
+
+  const up = await stack.up();
+  succeeded(t, up);
+  const enablement = (await stack.outputs()).enablements[realm.name];
+  t.deepEqual(enablement.adopted, Object.fromEntries(children.map((child) => [child, true])));
+  t.true(enablement.token.roles.includes("customer"));
+  t.true(await realm.canLogIn(password));
+
+  const after = await realm.snapshot();
+  const user = after.users[0];
+  const found = before.users[0];
+  t.deepEqual(user.groups, found.groups);
+  t.deepEqual(user.attributes.phone, ["0123"]);
+  t.deepEqual(user.attributes.colours?.toSorted(), ["green", "red"]);
+  t.is(user.firstName, "Somebody");
+  t.true((await realm.mappedRoles()).includes("others-role"));
+  t.is((await realm.mapper()).config["claim.name"], "somebodys");
+  t.is((await realm.mapper("of-others")).config["included.custom.audience"], "others");
+  t.deepEqual(after.roles, before.roles, "a role that is there is not touched");
+
+  const clean = await stack.preview("--expect-no-changes");
+  succeeded(t, clean);
+
+  const destroyed = await stack.destroy();
+  succeeded(t, destroyed);
+  sameRealm(t, withoutPasswords(await realm.snapshot()), withoutPasswords(before));
+  const said = warnings(destroyed.output);
+  t.is(said.length, 1, destroyed.output);
+  t.regex(said[0] ?? "", /password.*was not put back/i);
+});

@@ -1,0 +1,227 @@
+// A corner of a realm for one test: names that no other test of the file uses, so that one realm serves them all
+// (making a realm takes seconds), and what people do there by hand.
+import { randomBytes } from "node:crypto";
+import type { ExecutionContext } from "ava";
+import type { Declared } from "./engine.ts";
+import { type Representation, TestRealm } from "./keycloak.ts";
+
+let realm: Promise<TestRealm> | undefined;
+
+/** The realm of this test file; made with the first test, and gone with {@link deleteRealm}. */
+export function sharedRealm(): Promise<TestRealm> {
+  realm ??= TestRealm.create();
+  return realm;
+}
+
+export async function deleteRealm(): Promise<void> {
+  await (await realm)?.delete();
+}
+
+const warnings: string[] = [];
+const warn = console.warn;
+console.warn = (message: unknown, ...rest: unknown[]) => {
+  const text = String(message);
+  if (text.startsWith("warning: [runtime] ")) warnings.push(text.replace("warning: [runtime] ", ""));
+  else warn(message, ...rest);
+};
+
+/** What was warned of since the last call, in the words that the CLI would print. */
+export function warned(): string[] {
+  return warnings.splice(0);
+}
+
+/** The configured password of every test. */
+export const configured = "the configured one 1!";
+
+export class Corner {
+  readonly realm: TestRealm;
+  readonly username: string;
+  readonly mapperName: string;
+  readonly roleName: string;
+
+  constructor(realm: TestRealm) {
+    const suffix = randomBytes(3).toString("hex");
+    this.realm = realm;
+    this.username = `customer-${suffix}`;
+    this.mapperName = `fix-audience-${suffix}`;
+    this.roleName = `role-${suffix}`;
+  }
+
+  /** A corner of the file's realm; what is left in it goes with the test. */
+  static async of(t: ExecutionContext): Promise<Corner> {
+    const corner = new Corner(await sharedRealm());
+    warned();
+    t.teardown(() => corner.clear());
+    return corner;
+  }
+
+  async clear(): Promise<void> {
+    const [user, role, mapper] = await Promise.all([this.user(), this.role(), this.mapper()]);
+    if (user) await this.realm.admin("DELETE", `/users/${user.id}`);
+    if (role) await this.realm.admin("DELETE", `/roles-by-id/${role.id}`);
+    if (mapper) await this.realm.admin("DELETE", await this.mapperPath(mapper.id));
+  }
+
+  // What the program declares.
+
+  audience(inputs: object = {}, name = "audience"): Declared {
+    return {
+      name,
+      kind: "audience",
+      inputs: { realm: this.realm.name, client: "cim", mapper: this.mapperName, ...inputs },
+    };
+  }
+  customer(inputs: object = {}, name = "user"): Declared {
+    return { name, kind: "user", inputs: { realm: this.realm.name, username: this.username, ...inputs } };
+  }
+  password(inputs: object = {}, name = "password"): Declared {
+    return {
+      name,
+      kind: "password",
+      inputs: {
+        realm: this.realm.name,
+        username: this.username,
+        client: "cim",
+        password: configured,
+        ...inputs,
+      },
+    };
+  }
+  realmRole(inputs: object = {}, name = "role"): Declared {
+    return { name, kind: "role", inputs: { realm: this.realm.name, role: this.roleName, ...inputs } };
+  }
+  roleMappings(inputs: object = {}, name = "role-mappings"): Declared {
+    return {
+      name,
+      kind: "role-mappings",
+      inputs: {
+        realm: this.realm.name,
+        username: this.username,
+        roles: [this.roleName, "offline_access", "uma_authorization"],
+        ownRole: this.roleName,
+        ...inputs,
+      },
+    };
+  }
+  /** All five, in the component's order. */
+  all(inputs: object = {}, prefix = ""): Declared[] {
+    return [
+      this.audience(inputs, `${prefix}audience`),
+      this.customer(inputs, `${prefix}user`),
+      this.password(inputs, `${prefix}password`),
+      this.realmRole(inputs, `${prefix}role`),
+      this.roleMappings(inputs, `${prefix}role-mappings`),
+    ];
+  }
+
+  // What is there.
+
+  user(): Promise<Representation> {
+    return this.realm.user(this.username);
+  }
+  role(): Promise<Representation> {
+    return this.realm.role(this.roleName);
+  }
+  mapper(): Promise<Representation> {
+    return this.realm.mapper(this.mapperName);
+  }
+  async passwordCredential(): Promise<Representation> {
+    return (await this.realm.credentials(this.username)).find(({ type }) => type === "password");
+  }
+  mapped(): Promise<string[]> {
+    return this.realm.mappedRoles(this.username);
+  }
+  canLogIn(password: string): Promise<boolean> {
+    return this.realm.canLogIn(password, this.username);
+  }
+
+  // What people do by hand.
+
+  async mapperPath(id: string): Promise<string> {
+    return `/clients/${(await this.realm.client()).id}/protocol-mappers/models/${id}`;
+  }
+  async makeMapper(config: object = {}, rest: object = {}): Promise<Representation> {
+    const { id } = await this.realm.client();
+    await this.realm.admin("POST", `/clients/${id}/protocol-mappers/models`, {
+      name: this.mapperName,
+      protocol: "openid-connect",
+      protocolMapper: "oidc-audience-mapper",
+      config: {
+        "included.client.audience": "cim",
+        "id.token.claim": "true",
+        "access.token.claim": "true",
+        "introspection.token.claim": "true",
+        ...config,
+      },
+      ...rest,
+    });
+    return this.mapper();
+  }
+  async changeMapper(config: object, rest: object = {}): Promise<void> {
+    const mapper = await this.mapper();
+    await this.realm.admin("PUT", await this.mapperPath(mapper.id), {
+      ...mapper,
+      ...rest,
+      config: { ...mapper.config, ...config },
+    });
+  }
+  async deleteMapper(): Promise<void> {
+    await this.realm.admin("DELETE", await this.mapperPath((await this.mapper()).id));
+  }
+
+  /** A user who is right in everything; `password: null` leaves the password away. */
+  async makeUser({ password = configured as string | null, temporary = false, ...rest } = {}, more = {}) {
+    await this.realm.admin("POST", "/users", {
+      username: this.username,
+      enabled: true,
+      emailVerified: true,
+      email: `${this.username}@example.com`,
+      firstName: "By",
+      lastName: "Hand",
+      ...(password !== null && { credentials: [{ type: "password", value: password, temporary }] }),
+      ...rest,
+      ...more,
+    });
+    return this.user();
+  }
+  async changeUser(changes: object): Promise<void> {
+    const user = await this.user();
+    await this.realm.admin("PUT", `/users/${user.id}`, { ...user, ...changes });
+  }
+  async deleteUser(): Promise<void> {
+    await this.realm.admin("DELETE", `/users/${(await this.user()).id}`);
+  }
+  async resetPassword(value: string, temporary = false): Promise<void> {
+    const { id } = await this.user();
+    await this.realm.admin("PUT", `/users/${id}/reset-password`, { type: "password", value, temporary });
+  }
+  async deletePassword(): Promise<void> {
+    const [user, credential] = await Promise.all([this.user(), this.passwordCredential()]);
+    await this.realm.admin("DELETE", `/users/${user.id}/credentials/${credential.id}`);
+  }
+
+  async makeRole(rest: object = {}): Promise<Representation> {
+    await this.realm.admin("POST", "/roles", { name: this.roleName, ...rest });
+    return this.role();
+  }
+  async deleteRole(): Promise<void> {
+    await this.realm.admin("DELETE", `/roles-by-id/${(await this.role()).id}`);
+  }
+  async map(...names: string[]): Promise<void> {
+    await this.#mappings("POST", names);
+  }
+  async unmap(...names: string[]): Promise<void> {
+    await this.#mappings("DELETE", names);
+  }
+  async #mappings(method: string, names: string[]): Promise<void> {
+    const roles = await Promise.all(names.map((name) => this.realm.role(name)));
+    await this.realm.admin(method, `/users/${(await this.user()).id}/role-mappings/realm`, roles);
+  }
+
+  /** Runs the action and returns what admins wrote meanwhile. */
+  async writes(action: () => Promise<unknown>): Promise<string[]> {
+    await this.realm.noteWrites();
+    await action();
+    return this.realm.written();
+  }
+}

@@ -1,0 +1,191 @@
+// Plays Pulumi's engine on the provider, without the CLI: check → diff → create, update or replace, then delete.
+// Every command has a provider process of its own, so nothing is remembered from one to the next but the state.
+import { audienceMapper } from "../../components/provider/kinds/audience-mapper.ts";
+import { password } from "../../components/provider/kinds/password.ts";
+import { realmRole } from "../../components/provider/kinds/realm-role.ts";
+import { roleMappings } from "../../components/provider/kinds/role-mappings.ts";
+import { user } from "../../components/provider/kinds/user.ts";
+import { type Lifecycle, lifecycle } from "../../components/provider/lifecycle.ts";
+import { ProviderProcess } from "../../components/provider/process.ts";
+import { tokenCheck } from "../../components/provider/token-check.ts";
+import { server } from "./keycloak.ts";
+
+export type KindName = "audience" | "user" | "password" | "role" | "role-mappings" | "token";
+type Properties = Record<string, unknown>;
+
+/** A resource as the program declares it. */
+export interface Declared {
+  /** Last part of its URN. */
+  readonly name: string;
+  readonly kind: KindName;
+  readonly inputs: Properties;
+}
+
+/** A resource as the state keeps it. */
+export interface Recorded {
+  readonly kind: KindName;
+  readonly id: string;
+  readonly inputs: Properties;
+  readonly outs: Properties;
+}
+
+export interface Step {
+  readonly name: string;
+  readonly op: "create" | "update" | "replace" | "same" | "delete" | "gone";
+  readonly plan?: string;
+  readonly drift?: Readonly<Record<string, string>>;
+  readonly status?: string;
+}
+
+/** What check refused, as the CLI would print it. */
+export class CheckFailure extends Error {}
+
+/** The connection as config, the way a user would set it. */
+export const connection: Readonly<Record<string, string>> = {
+  "keycloak:url": server.url,
+  "keycloak:basePath": server.basePath,
+  "keycloak:username": server.username,
+  "keycloak:password": server.password,
+};
+
+type Provider = Record<KindName, Lifecycle<never>>;
+
+function provider(config: Readonly<Record<string, string>>): Provider {
+  const process = new ProviderProcess((key) => config[key]);
+  return {
+    audience: lifecycle(audienceMapper, process) as Lifecycle<never>,
+    user: lifecycle(user, process) as Lifecycle<never>,
+    password: lifecycle(password, process) as Lifecycle<never>,
+    role: lifecycle(realmRole, process) as Lifecycle<never>,
+    "role-mappings": lifecycle(roleMappings, process) as Lifecycle<never>,
+    token: tokenCheck(process) as Lifecycle<never>,
+  };
+}
+
+/** As over the wire, which knows no `undefined`, and no object that two sides share. */
+function wire<T>(value: T): T {
+  return value === undefined ? value : JSON.parse(JSON.stringify(value));
+}
+
+/** A stack: its configuration and its state. */
+export class Stack {
+  config: Readonly<Record<string, string>>;
+  state = new Map<string, Recorded>();
+
+  constructor(config: Readonly<Record<string, string>> = connection) {
+    this.config = config;
+  }
+
+  /** What `pulumi preview` would show, those that stay the same left out. */
+  async preview(...program: Declared[]): Promise<Step[]> {
+    return (await this.#run(program, false)).filter(({ op }) => op !== "same");
+  }
+
+  /** `pulumi up`: returns its steps, those that stay the same left out. */
+  async up(...program: Declared[]): Promise<Step[]> {
+    return (await this.#run(program, true)).filter(({ op }) => op !== "same");
+  }
+
+  /** `pulumi refresh`: what is gone leaves the state. */
+  async refresh(): Promise<Step[]> {
+    const run = provider(this.config);
+    const steps: Step[] = [];
+    for (const [name, { kind, id, outs }] of this.state) {
+      const read = wire(await run[kind].read(id, wire(outs) as never));
+      if (read.id === "") {
+        this.state.delete(name);
+        steps.push({ name, op: "gone" });
+      } else {
+        this.state.set(name, {
+          kind,
+          id: read.id,
+          inputs: read.inputs as Properties,
+          outs: read.props as Properties,
+        });
+      }
+    }
+    return steps;
+  }
+
+  /** `pulumi destroy`: no program runs, so nothing is checked. */
+  async destroy(): Promise<void> {
+    const run = provider(this.config);
+    for (const [name, { kind, outs }] of [...this.state].toReversed()) {
+      await run[kind].delete(wire(outs) as never);
+      this.state.delete(name);
+    }
+  }
+
+  /** The outputs of one resource. */
+  outs(name: string): Properties {
+    const recorded = this.state.get(name);
+    if (!recorded) throw new Error(`'${name}' is not in the state: ${[...this.state.keys()].join(", ")}`);
+    return recorded.outs;
+  }
+
+  async #run(program: readonly Declared[], apply: boolean): Promise<Step[]> {
+    const run = provider(this.config);
+    const steps: Step[] = [];
+    const replaced: Recorded[] = [];
+    const failures: string[] = [];
+    for (const { name, kind, inputs } of program) {
+      const old = this.state.get(name);
+      const checked = wire(
+        await run[kind].check(wire(old?.inputs ?? {}) as never, wire({ kind, ...inputs }) as never),
+      );
+      const news = checked.inputs as Properties;
+      failures.push(...(checked.failures ?? []).map(({ reason }) => `${name}: ${reason}`));
+      if (failures.length > 0) continue;
+      const { plan, drift, status } = news as Omit<Step, "name" | "op">;
+      const step = { name, ...(plan && { plan }), ...(drift && { drift }), ...(status && { status }) };
+      const { changes, replaces } = old
+        ? wire(await run[kind].diff(wire(old.outs) as never, wire(news) as never))
+        : { changes: true, replaces: undefined };
+      const op = !old ? "create" : replaces?.length ? "replace" : changes ? "update" : "same";
+      steps.push({ ...step, op });
+      if (!apply) continue;
+      if (op === "same" || op === "update") {
+        const kept = old as Recorded;
+        const outs =
+          op === "same"
+            ? kept.outs
+            : (wire(await run[kind].update(wire(kept.outs) as never, wire(news) as never))
+                .outs as Properties);
+        this.state.set(name, { kind, id: kept.id, inputs: news, outs });
+      } else {
+        const { id, outs } = await this.#create(run[kind], name, kind, news);
+        if (old) replaced.push(old);
+        this.state.set(name, { kind, id, inputs: news, outs });
+      }
+    }
+    if (failures.length > 0) throw new CheckFailure(failures.join("\n"));
+    // As the engine does: deletes come last, and in reverse.
+    const declared = new Set(program.map(({ name }) => name));
+    for (const { kind, outs } of apply ? replaced.toReversed() : []) {
+      await run[kind].delete(wire(outs) as never);
+    }
+    for (const [name, { kind, outs }] of [...this.state].toReversed()) {
+      if (declared.has(name)) continue;
+      steps.push({ name, op: "delete" });
+      if (!apply) continue;
+      await run[kind].delete(wire(outs) as never);
+      this.state.delete(name);
+    }
+    return steps;
+  }
+
+  /** A create that breaks off leaves in the state what its error carries. */
+  async #create(own: Lifecycle<never>, name: string, kind: KindName, news: Properties) {
+    try {
+      const { id, outs } = wire(await own.create(wire(news) as never));
+      return { id, outs: outs as Properties };
+    } catch (error) {
+      const { partial } = error as { partial?: { id: string; properties: object } };
+      if (partial) {
+        const { id, properties } = wire(partial);
+        this.state.set(name, { kind, id, inputs: news, outs: properties as Properties });
+      }
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// What nearly every test of the whole program starts with: a realm, a project and a stack of one's own, all gone
+// again after the test.
+import type { ExecutionContext } from "ava";
+import { type Representation, TestRealm } from "./keycloak.ts";
+import { type ProjectOptions, TestProject, type TestStack } from "./stack.ts";
+
+export const password = "the configured one";
+
+export interface Given {
+  readonly realm: TestRealm;
+  readonly project: TestProject;
+  readonly stack: TestStack;
+}
+
+export interface GivenOptions extends ProjectOptions {
+  readonly client?: object | null;
+  readonly settings?: object;
+  readonly config?: Record<string, string>;
+}
+
+export async function given(t: ExecutionContext, options: GivenOptions = {}): Promise<Given> {
+  const { client, settings, config, ...ofProject } = options;
+  const [realm, project] = await Promise.all([
+    TestRealm.create(settings, client),
+    TestProject.create(ofProject),
+  ]);
+  t.teardown(() => realm.delete());
+  t.teardown(() => project.delete());
+  const stack = await project.stack("test", { realm: realm.name, customerPassword: password, ...config });
+  return { realm, project, stack };
+}
+
+/** Fails with the paths that differ: two whole realms side by side would be unreadable. */
+export function sameRealm(t: ExecutionContext, now: Representation, before: Representation): void {
+  t.deepEqual(differences(before, now), []);
+}
+
+/** "users.0.enabled: true → false" for each value that differs. */
+export function differences(before: unknown, now: unknown, path = ""): string[] {
+  const isObject = (value: unknown): value is Record<string, unknown> =>
+    typeof value === "object" && value !== null;
+  if (!isObject(before) || !isObject(now)) {
+    return before === now ? [] : [`${path}: ${JSON.stringify(before)} → ${JSON.stringify(now)}`];
+  }
+  const keys = new Set([...Object.keys(before), ...Object.keys(now)]);
+  return [...keys].flatMap((key) => differences(before[key], now[key], path ? `${path}.${key}` : key));
+}
+
+/** The CLI did as it was told. */
+export function succeeded(t: ExecutionContext, { exitCode, output }: { exitCode: number; output: string }) {
+  t.is(exitCode, 0, output);
+}
+
+/** The warnings that the CLI printed, each once: it repeats them under "Diagnostics". */
+export function warnings(output: string): string[] {
+  return [...new Set([...output.matchAll(/warning: (.*)/g)].map(([, text]) => text?.trim() ?? ""))];
+}
