@@ -101,10 +101,14 @@ export class ApisixEnablement extends pulumi.ComponentResource {
     warnOfGuessablePassword(this, username, password);
 
     const audience = new AudienceMapper(`${name}-audience`, { realm, client, connection }, parent);
+    const role = withRole
+      ? new RealmRole(`${name}-role`, { realm, role: customerRole, connection }, parent)
+      : undefined;
     const user = new User(
       `${name}-user`,
       { realm, username, profile: args.customerProfile, connection },
-      parent,
+      // A role is not removed from under a user, so this one has to go before it.
+      { ...parent, dependsOn: role ? [role] : [] },
     );
     const passwordOfUser = new Password(
       `${name}-password`,
@@ -113,8 +117,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
     );
     const ensured: Record<string, EnsuredResource> = { audience, user, password: passwordOfUser };
     const roles = withRole ? [customerRole, ...keycloakRoles] : [];
-    if (withRole) {
-      const role = new RealmRole(`${name}-role`, { realm, role: customerRole, connection }, parent);
+    if (role) {
       ensured.role = role;
       ensured["role-mappings"] = new RoleMappings(
         `${name}-role-mappings`,

@@ -341,6 +341,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       realm.forget();
       const sameServer = realm.session.server === outs.server;
       const live = sameServer ? await findIfThere(kind, realm, inputs) : undefined;
+      const other = process.run.otherHolder(outs.realm, kind.kind, outs);
       const decision = release(
         outs,
         realm.session.server,
@@ -350,7 +351,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
           mark: kind.mark(live),
           attached: kind.partOf !== undefined,
         },
-        process.run.otherHolder(outs.realm, kind.kind, outs),
+        other,
         kind.irreversible,
       );
       process.run.letGo(outs.realm, kind.kind, outs);
@@ -359,7 +360,11 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       if (!live || decision.do === "nothing") return;
       if (decision.do === "hand over") {
         if (decision.mark) await kind.write(realm, live, {}, { text: decision.mark });
-        return;
+        const lost = other && !other.inherited ? changedOnAdopted(outs, kind.irreversible) : [];
+        if (lost.length === 0) return;
+        return warn(
+          `${capital(where(inputs, realm))} is held by another resource now, which does not know how it was found, so destroy will not put back: ${lost.join(", ")}. A component that is renamed with 'aliases' keeps this.`,
+        );
       }
       if (decision.do === "remove") {
         const users = await kind.usedByOthers?.(realm, live);
@@ -404,6 +409,14 @@ async function findIfThere<Inputs extends KindInputs, Live>(
 /** Found and written value of each field. */
 function pairs(found: Fields, written: Fields, names: readonly string[]): Record<string, FoundAndWritten> {
   return Object.fromEntries(names.map((name) => [name, { found: found[name], written: written[name] }]));
+}
+
+/** Fields that we changed on what was there before this stack. */
+function changedOnAdopted({ adopted, before }: Holding, irreversible: object = {}): string[] {
+  if (!adopted) return [];
+  return Object.entries(before.fields)
+    .filter(([name, { found, written }]) => !(name in irreversible) && !isDeepStrictEqual(found, written))
+    .map(([name]) => name);
 }
 
 /** What was found first stays what is put back; what was written last is what must still be there. */
