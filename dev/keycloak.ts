@@ -231,7 +231,7 @@ export async function stopKeycloak(home: string): Promise<boolean> {
 
 /** A pid may long belong to somebody else: only what was also started from this very folder is ours. */
 async function processesOf(home: string, group: number) {
-  const program = path.join(await realpath(home), "server-");
+  const program = path.join(await realpath(home), `server-`);
   return (await listProcesses()).filter(
     (process) => process.group === group && process.command.includes(program),
   );

@@ -6,16 +6,35 @@ import { engineVersion, ensureEngine, ensureKeycloakPlugin } from "./engine.ts";
 type Renderer<T extends "default" | "simple"> = ListrGetRendererClassFromValue<T>;
 export type Step = ListrTask<object, Renderer<"default">, Renderer<"simple">>;
 
-/** Runs steps one after the other; plain lines where there is no terminal. */
+/**
+ * Runs steps one after the other; plain lines where there is no terminal.
+ * @throws what the failed step threw, which the list itself only points at
+ */
 export async function runSteps(steps: Step[]): Promise<void> {
-  const list = new Listr<object, "default", "simple">(steps, {
+  let failure: unknown;
+  const quiet = steps.map(
+    (step): Step => ({
+      ...step,
+      task: async (context, task) => {
+        try {
+          return await step.task(context, task);
+        } catch (error) {
+          failure = error;
+          throw new Error("see below");
+        }
+      },
+    }),
+  );
+  const list = new Listr<object, "default", "simple">(quiet, {
     // Our commands tidy up on Ctrl-C by themselves.
     registerSignalListeners: false,
-    rendererOptions: { timer: PRESET_TIMER, collapseErrors: false, showErrorMessage: false },
+    rendererOptions: { timer: PRESET_TIMER, collapseSubtasks: false },
     fallbackRenderer: "simple",
     fallbackRendererOptions: { timer: PRESET_TIMER },
   });
-  await list.run();
+  await list.run().catch((error) => {
+    throw failure ?? error;
+  });
 }
 
 export const engineSteps: Step[] = [
