@@ -41,15 +41,22 @@ export async function runPulumi(args: string[], { onLine, signal }: PulumiOption
     killSignal: "SIGINT",
     forceKillAfterDelay: false,
   });
-  const after = await readFile(file, "utf8").catch(() => "");
-  const salt = /^encryptionsalt: .*\n?/m;
-  // With secrets in it, the file is of no use without its salt.
-  if (!salt.test(before) && salt.test(after) && !/^\s+secure: /m.test(after)) {
-    await writeFile(file, after.replace(salt, ""));
-  }
+  await leaveOut(salt, file, before);
   if (result.exitCode === undefined && !signal?.aborted)
     throw new Error(result.originalMessage ?? "The Pulumi CLI failed.");
   return { exitCode: result.exitCode ?? 130, stdout: `${result.stdout ?? ""}` };
+}
+
+const salt = /^encryptionsalt: .*\n?/m;
+
+async function leaveOut(part: RegExp, file: string, before: string) {
+  const after = await readFile(file, "utf8").catch(() => "");
+  // With secrets in it, the file is of no use without its salt.
+  if (part.test(before) || !part.test(after) || /^\s+secure: /m.test(after)) return;
+  const rest = after.replace(part, "");
+  // The CLI also puts its own quotes around values.
+  const unquoted = (text: string) => text.replaceAll('"', "");
+  await writeFile(file, unquoted(rest) === unquoted(before) ? before : rest);
 }
 
 if (import.meta.main) {

@@ -25,26 +25,40 @@ const keycloak: Step = process.env.KEYCLOAK_URL
 /** Runs the CLI and, should it fail, throws what it said. */
 async function pulumi(args: string[], show: (line: string) => void = () => {}): Promise<string> {
   const said: string[] = [];
-  const { exitCode, stdout } = await runPulumi([...args, "--stack", stack, "--non-interactive"], {
-    onLine: (line) => {
-      if (isNoise(line)) return;
-      said.push(line);
-      show(line);
-    },
-    signal: abort.signal,
-  });
+  let headings: string[] = [];
+  const onLine = (line: string) => {
+    if (isNoise(line)) return;
+    headings = headings.filter((heading) => indent(heading) < indent(line));
+    if (isHeading(line)) return headings.push(line);
+    for (const each of [...headings, line]) {
+      said.push(each);
+      show(each);
+    }
+    headings = [];
+  };
+  const command = [...args, "--stack", stack, "--non-interactive"];
+  const { exitCode, stdout } = await runPulumi(command, { onLine, signal: abort.signal });
   abort.signal.throwIfAborted();
   if (exitCode !== 0) throw new Error(`pulumi ${args[0]} failed:\n${said.join("\n")}`);
   return stdout;
 }
 
-/** Dots of progress; and two warnings on every step about the plugin that dev/engine.ts built, which it told already. */
+/**
+ * Progress, for the end of each step is told, too; and the CLI's two warnings that the plugin on PATH, which
+ * dev/engine.ts built, is not the official one.
+ */
 const isNoise = (line: string) =>
   line.trim() === "" ||
   line.startsWith("@ ") ||
+  / (creating|updating|deleting|replacing|running) (\(\d+s\) )?$/.test(line) ||
   /using pulumi-resource-keycloak from \$PATH|resource plugin keycloak is expected to have version/.test(
     line,
   );
+
+/** Told only if something else than noise stands under it. */
+const isHeading = (line: string) => /^(Diagnostics:| {2}\S+ \(.+\):)$/.test(line.trimEnd());
+
+const indent = (line: string) => line.length - line.trimStart().length;
 
 try {
   await runSteps([
