@@ -1,8 +1,8 @@
 // What must never be lost: components renamed, removed or reordered, objects made again by hand, two stacks on
 // one realm. Each ends with the realm as it was found, or with a warning that names what was left.
 import test from "ava";
-import { doByHand, withoutPasswords } from "../support/by-hand.ts";
-import { given, password, sameRealm, succeeded, warnings } from "../support/given.ts";
+import { changeUser, doByHand, withoutPasswords } from "../support/by-hand.ts";
+import { differences, given, password, sameRealm, succeeded, warnings } from "../support/given.ts";
 import { TestRealm } from "../support/keycloak.ts";
 
 /** A program of somebody's own, with components by name; a name may carry further source for its options. */
@@ -18,52 +18,68 @@ ${names
   .join("\n")}
 `;
 
-test.serial(
-  "a component renamed without an alias loses nothing, with an alias nothing happens",
-  async (t) => {
-    const { realm, project, stack } = await given(t);
-    const before = await realm.snapshot();
-    await project.setProgram(program(realm.name, "first"));
-    succeeded(t, await stack.up());
-    const enabled = await realm.snapshot();
+test.serial("renamed without an alias: nothing is lost; with an alias: nothing happens", async (t) => {
+  const { realm, project, stack } = await given(t);
+  const before = await realm.snapshot();
+  await project.setProgram(program(realm.name, "first"));
+  succeeded(t, await stack.up());
+  const enabled = await realm.snapshot();
 
-    await project.setProgram(program(realm.name, "second"));
-    const renamed = await stack.up();
-    succeeded(t, renamed);
-    t.deepEqual(warnings(renamed.output), []);
-    t.true(await realm.canLogIn(password));
-    sameRealm(t, withoutMarks(await realm.snapshot()), withoutMarks(enabled));
-    succeeded(t, await stack.preview("--expect-no-changes"));
+  await project.setProgram(program(realm.name, "second"));
+  const renamed = await stack.up();
+  succeeded(t, renamed);
+  t.deepEqual(warnings(renamed.output), []);
+  t.true(await realm.canLogIn(password));
+  sameRealm(t, withoutMarks(await realm.snapshot()), withoutMarks(enabled));
+  succeeded(t, await stack.preview("--expect-no-changes"));
 
-    await project.setProgram(program(realm.name, 'third|aliases: [{ name: "second" }]'));
-    const marked = await realm.snapshot();
-    succeeded(t, await stack.up());
-    sameRealm(t, await realm.snapshot(), marked);
+  await project.setProgram(program(realm.name, 'third|aliases: [{ name: "second" }]'));
+  const marked = await realm.snapshot();
+  succeeded(t, await stack.up());
+  sameRealm(t, await realm.snapshot(), marked);
 
-    const destroyed = await stack.destroy();
-    succeeded(t, destroyed);
-    sameRealm(t, await realm.snapshot(), before);
-    t.deepEqual(warnings(destroyed.output), []);
-  },
-);
+  const destroyed = await stack.destroy();
+  succeeded(t, destroyed);
+  sameRealm(t, await realm.snapshot(), before);
+  t.deepEqual(warnings(destroyed.output), []);
+});
 
-test.serial("a component renamed on an adopted realm still gives back what was found first", async (t) => {
+test.serial("renamed on an adopted realm: stays right, and tells what it then cannot put back", async (t) => {
   const { realm, project, stack } = await given(t);
   await doByHand(realm, password);
-  const user = await realm.user();
-  await realm.admin("PUT", `/users/${user.id}`, { ...user, emailVerified: false });
+  await changeUser(realm, { emailVerified: false });
   const before = await realm.snapshot();
   await project.setProgram(program(realm.name, "first"));
   succeeded(t, await stack.up());
   t.true((await realm.user()).emailVerified);
+
   await project.setProgram(program(realm.name, "second"));
-  succeeded(t, await stack.up());
+  const renamed = await stack.up();
+  succeeded(t, renamed);
   t.true(
     (await realm.user()).emailVerified,
     "the old name's delete must not put back what the new name holds",
   );
+  const said = warnings(renamed.output);
+  t.is(said.length, 1, renamed.output);
+  t.regex(said[0] ?? "", /User 'customer'.*emailVerified.*aliases/);
 
   // Removed from the program: as good as destroyed.
+  await project.setProgram("export {};\n");
+  succeeded(t, await stack.up());
+  const left = withoutPasswords(await realm.snapshot());
+  t.deepEqual(differences(withoutPasswords(before), left), ["users.0.emailVerified: false → true"]);
+});
+
+test.serial("renamed with an alias on an adopted realm: what was found is given back", async (t) => {
+  const { realm, project, stack } = await given(t);
+  await doByHand(realm, password);
+  await changeUser(realm, { emailVerified: false });
+  const before = await realm.snapshot();
+  await project.setProgram(program(realm.name, "first"));
+  succeeded(t, await stack.up());
+  await project.setProgram(program(realm.name, 'second|aliases: [{ name: "first" }]'));
+  succeeded(t, await stack.up());
   await project.setProgram("export {};\n");
   const removed = await stack.up();
   succeeded(t, removed);
@@ -71,66 +87,60 @@ test.serial("a component renamed on an adopted realm still gives back what was f
   t.deepEqual(warnings(removed.output), []);
 });
 
-test.serial(
-  "objects deleted and made again by hand are left by destroy, with a warning that names each",
-  async (t) => {
-    const { realm, stack } = await given(t);
-    succeeded(t, await stack.up());
-    await realm.admin("DELETE", `/users/${(await realm.user()).id}`);
-    await realm.admin("DELETE", "/roles/customer");
-    const client = await realm.client();
-    await realm.admin("DELETE", `/clients/${client.id}/protocol-mappers/models/${(await realm.mapper()).id}`);
-    await doByHand(realm, "somebody's own");
-    const byHand = await realm.snapshot();
+test.serial("objects made again by hand are left by destroy, with a warning that names each", async (t) => {
+  const { realm, stack } = await given(t);
+  succeeded(t, await stack.up());
+  await realm.admin("DELETE", `/users/${(await realm.user()).id}`);
+  await realm.admin("DELETE", "/roles/customer");
+  const client = await realm.client();
+  await realm.admin("DELETE", `/clients/${client.id}/protocol-mappers/models/${(await realm.mapper()).id}`);
+  await doByHand(realm, "somebody's own");
+  const byHand = await realm.snapshot();
 
-    const destroyed = await stack.destroy();
-    succeeded(t, destroyed);
-    sameRealm(t, await realm.snapshot(), byHand);
-    const said = warnings(destroyed.output);
-    for (const name of ["user 'customer'", "realm role 'customer'", "protocol mapper 'fix-audience'"]) {
-      t.true(
-        said.some((warning) => warning.toLowerCase().includes(name) && /made it again/.test(warning)),
-        `${name} in: ${said.join("\n")}`,
-      );
-    }
-  },
-);
+  const destroyed = await stack.destroy();
+  succeeded(t, destroyed);
+  sameRealm(t, await realm.snapshot(), byHand);
+  const said = warnings(destroyed.output);
+  for (const name of ["user 'customer'", "realm role 'customer'", "protocol mapper 'fix-audience'"]) {
+    t.true(
+      said.some((warning) => warning.toLowerCase().includes(name) && /made it again/.test(warning)),
+      `${name} in: ${said.join("\n")}`,
+    );
+  }
+});
 
 for (const order of ["first", "last"] as const) {
-  test.serial(
-    `two stacks on one realm: the other keeps working when the ${order} to come is destroyed`,
-    async (t) => {
-      const { realm, project, stack: one } = await given(t);
-      const two = await project.stack("two", { realm: realm.name, customerPassword: password });
-      const before = await realm.snapshot();
-      succeeded(t, await one.up());
-      succeeded(t, await two.up());
-      const [leaving, staying] = order === "first" ? [one, two] : [two, one];
+  test.serial(`two stacks on one realm: the other keeps working without the ${order}`, async (t) => {
+    const { realm, project, stack: one } = await given(t);
+    const two = await project.stack("two", { realm: realm.name, customerPassword: password });
+    const before = await realm.snapshot();
+    succeeded(t, await one.up());
+    succeeded(t, await two.up());
+    const [leaving, staying] = order === "first" ? [one, two] : [two, one];
 
-      const left = await leaving.destroy();
-      succeeded(t, left);
-      t.true(await realm.canLogIn(password), "the other stack's customer still gets a token");
-      succeeded(t, await staying.preview("--expect-no-changes"));
-      const again = await staying.up();
-      succeeded(t, again);
+    const left = await leaving.destroy();
+    succeeded(t, left);
+    t.true(await realm.canLogIn(password), "the other stack's customer still gets a token");
+    succeeded(t, await staying.preview("--expect-no-changes"));
+    const again = await staying.up();
+    succeeded(t, again);
 
-      const enabled = await realm.snapshot();
-      succeeded(t, await staying.destroy());
-      if (order === "last") {
-        t.deepEqual(warnings(left.output), []);
-        sameRealm(t, await realm.snapshot(), before);
-        return;
-      }
-      // The one that made everything left it to the other, said so, and the other found it all there.
-      for (const name of ["user 'customer'", "realm role 'customer'", "protocol mapper 'fix-audience'"]) {
-        t.true(
-          warnings(left.output).some((said) => said.toLowerCase().includes(name)),
-          left.output,
-        );
-      }
-      sameRealm(t, withoutMarks(await realm.snapshot()), withoutMarks(enabled));
-    },
-  );
+    const enabled = await realm.snapshot();
+    succeeded(t, await staying.destroy());
+    if (order === "last") {
+      t.deepEqual(warnings(left.output), []);
+      sameRealm(t, await realm.snapshot(), before);
+      return;
+    }
+    // The one that made everything left it to the other, said so, and the other found it all there.
+    for (const name of ["user 'customer'", "realm role 'customer'", "protocol mapper 'fix-audience'"]) {
+      t.true(
+        warnings(left.output).some((said) => said.toLowerCase().includes(name)),
+        left.output,
+      );
+    }
+    sameRealm(t, withoutMarks(await realm.snapshot()), withoutMarks(enabled));
+  });
 }
 
 test.serial("a role that somebody else has been given is left by destroy, with a warning", async (t) => {
@@ -149,32 +159,29 @@ test.serial("a role that somebody else has been given is left by destroy, with a
   t.is(await realm.user(), undefined);
 });
 
-test.serial(
-  "tenants reordered change nothing, one removed is given back, the other is untouched",
-  async (t) => {
-    const { realm: first, stack } = await given(t);
-    const second = await TestRealm.create();
-    t.teardown(() => second.delete());
-    await doByHand(second, password);
-    const before = await second.snapshot();
-    const tenants = (...realms: TestRealm[]) =>
-      stack.setObject(
-        "tenants",
-        realms.map(({ name }) => ({ realm: name })),
-      );
-    await tenants(first, second);
-    succeeded(t, await stack.up());
-    t.deepEqual(Object.keys((await stack.outputs()).enablements), [first.name, second.name]);
-    await tenants(second, first);
-    succeeded(t, await stack.preview("--expect-no-changes"));
+test.serial("tenants reordered: nothing happens; one removed: it is given back", async (t) => {
+  const { realm: first, stack } = await given(t);
+  const second = await TestRealm.create();
+  t.teardown(() => second.delete());
+  await doByHand(second, password);
+  const before = await second.snapshot();
+  const tenants = (...realms: TestRealm[]) =>
+    stack.setObject(
+      "tenants",
+      realms.map(({ name }) => ({ realm: name })),
+    );
+  await tenants(first, second);
+  succeeded(t, await stack.up());
+  t.deepEqual(Object.keys((await stack.outputs()).enablements), [first.name, second.name]);
+  await tenants(second, first);
+  succeeded(t, await stack.preview("--expect-no-changes"));
 
-    await tenants(first);
-    const enabled = await first.snapshot();
-    succeeded(t, await stack.up());
-    sameRealm(t, await first.snapshot(), enabled);
-    sameRealm(t, withoutPasswords(await second.snapshot()), withoutPasswords(before));
-  },
-);
+  await tenants(first);
+  const enabled = await first.snapshot();
+  succeeded(t, await stack.up());
+  sameRealm(t, await first.snapshot(), enabled);
+  sameRealm(t, withoutPasswords(await second.snapshot()), withoutPasswords(before));
+});
 
 /** Owner marks change hands with a new name. */
 function withoutMarks(snapshot: Awaited<ReturnType<TestRealm["snapshot"]>>): typeof snapshot {

@@ -1,0 +1,127 @@
+// Drift, as somebody sees it who watches a realm with nothing but `pulumi preview`.
+import test from "ava";
+import { changeMapper, changeUser, resetPassword, unmapRoles } from "../support/by-hand.ts";
+import { given, password, succeeded } from "../support/given.ts";
+import type { TestRealm } from "../support/keycloak.ts";
+import type { Step } from "../support/stack.ts";
+
+interface Drift {
+  /** What somebody did, to complete "drift of …". */
+  readonly what: string;
+  readonly cause: (realm: TestRealm) => Promise<void>;
+  /** Children that have to tell, each with the field and the essential words. */
+  readonly told: Readonly<Record<string, readonly [field: string, words: RegExp]>>;
+  readonly repaired: (realm: TestRealm) => Promise<boolean>;
+}
+
+const fields: readonly Drift[] = [
+  {
+    what: "a claim of the Audience mapper switched off",
+    cause: (realm) => changeMapper(realm, { "access.token.claim": "false" }),
+    told: { audience: ["access.token.claim", /false, should be true/] },
+    repaired: async (realm) => (await realm.mapper()).config["access.token.claim"] === "true",
+  },
+  {
+    what: "the user disabled",
+    cause: (realm) => changeUser(realm, { enabled: false }),
+    told: { user: ["enabled", /false, should be true/] },
+    repaired: async (realm) => (await realm.user()).enabled,
+  },
+  {
+    what: "another password, temporary",
+    cause: (realm) => resetPassword(realm, "of somebody else", true),
+    told: { password: ["password", /not by this stack/] },
+    repaired: (realm) => realm.canLogIn(password),
+  },
+  {
+    what: "a role mapping taken away",
+    cause: (realm) => unmapRoles(realm, "offline_access"),
+    told: { "role-mappings": ["offline_access", /not mapped/] },
+    repaired: async (realm) => (await realm.mappedRoles()).includes("offline_access"),
+  },
+];
+
+const deletions: readonly Drift[] = [
+  {
+    what: "the Audience mapper deleted",
+    cause: async (realm) => {
+      const [client, mapper] = await Promise.all([realm.client(), realm.mapper()]);
+      await realm.admin("DELETE", `/clients/${client.id}/protocol-mappers/models/${mapper.id}`);
+    },
+    told: { audience: ["protocolMapper", /missing/] },
+    repaired: async (realm) => (await realm.mapper()) !== undefined,
+  },
+  {
+    what: "the realm role deleted, and the mapping with it",
+    cause: (realm) => realm.admin("DELETE", "/roles/customer"),
+    told: { role: ["realmRole", /missing/], "role-mappings": ["customer", /not mapped/] },
+    repaired: async (realm) => (await realm.mappedRoles()).includes("customer"),
+  },
+  {
+    what: "the user deleted, and everything of his with him",
+    cause: async (realm) => realm.admin("DELETE", `/users/${(await realm.user()).id}`),
+    told: {
+      user: ["user", /missing/],
+      password: ["password", /missing/],
+      "role-mappings": ["roleMappings", /missing/],
+    },
+    repaired: (realm) => realm.canLogIn(password),
+  },
+];
+
+for (const [title, drifts] of [
+  ["drift is shown in words on the resource that drifted and no other, and repaired", fields],
+  ["what was deleted is shown as missing and made again", deletions],
+] as const) {
+  test.serial(title, async (t) => {
+    const { realm, stack } = await given(t);
+    succeeded(t, await stack.up());
+    for (const { what, cause, told, repaired } of drifts) {
+      await cause(realm);
+      t.false(await repaired(realm), what);
+      const shown = drifted(await stack.forecast(), realm);
+      t.deepEqual(Object.keys(shown).toSorted(), Object.keys(told).toSorted(), what);
+      for (const [child, [field, words]] of Object.entries(told)) {
+        t.regex(shown[child]?.[field] ?? "", words, `${what}: ${JSON.stringify(shown)}`);
+      }
+      succeeded(t, await stack.up());
+      t.true(await repaired(realm), what);
+    }
+    succeeded(t, await stack.preview("--expect-no-changes"));
+  });
+}
+
+test.serial("watching: quiet on a clean realm; exit code and words on drift, every time", async (t) => {
+  const { realm, stack } = await given(t);
+  succeeded(t, await stack.up());
+  for (let round = 0; round < 3; round++) {
+    const quiet = await stack.preview("--expect-no-changes");
+    succeeded(t, quiet);
+    t.notRegex(quiet.output, /drift|[~+-]\s+pulumi-nodejs/);
+  }
+  for (const round of ["first", "second"]) {
+    await changeUser(realm, { emailVerified: false });
+    const before = await realm.snapshot();
+    const plain = await stack.preview();
+    succeeded(t, plain);
+    t.regex(plain.output, /customer|user/);
+    t.regex(plain.output, /\[diff: [+~]drift/, round);
+    const diff = await stack.preview("--diff", "--expect-no-changes");
+    t.not(diff.exitCode, 0, diff.output);
+    t.regex(
+      diff.output,
+      /emailVerified *: *"false, should be true|emailVerified.*=> "false, should be true/,
+      round,
+    );
+    t.deepEqual(await realm.snapshot(), before, "a preview changes nothing");
+    succeeded(t, await stack.up());
+    t.true((await realm.user()).emailVerified);
+  }
+});
+
+/** Drift by child; the token check follows what is repaired, without drift of its own. */
+function drifted(steps: readonly Step[], realm: TestRealm): Record<string, Record<string, string>> {
+  return Object.fromEntries(
+    steps.flatMap(({ name, drift }) => (drift ? [[name.replace(`${realm.name}-`, ""), drift]] : [])),
+  );
+}
