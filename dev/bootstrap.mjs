@@ -77,7 +77,11 @@ function run(program, args, env, stdio = "inherit") {
       // A terminal sends Ctrl-C to all of us by itself; once is enough.
       process.on(name, () => (name === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(name)));
     }
+    // npm stops only the shell between us: whoever waits for this is gone then, and a stop was meant.
+    const parent = process.ppid;
+    const orphaned = setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), 500);
     child.once("error", reject);
+    child.once("close", () => clearInterval(orphaned));
     child.once("exit", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 143)));
   });
 }
