@@ -104,12 +104,12 @@ export function lifecycle<Inputs extends KindInputs, Live>(
    * Writes what is needed and tells what the state has to keep. Where writing breaks off, the error carries
    * what is known by then: without it, half-written fields would count as found.
    */
-  async function adoptOrCreate(inputs: Inputs): Promise<Outs<Inputs>> {
+  async function adoptOrCreate(inputs: Inputs, adopts: string | undefined): Promise<Outs<Inputs>> {
     const realm = realmOf(inputs);
     realm.forget();
     await kind.validate?.(realm, inputs);
     const live = await kind.find(realm, inputs);
-    return live ? adopt(realm, inputs, live) : create(realm, inputs);
+    return live ? adopt(realm, inputs, live, adopts) : create(realm, inputs);
   }
 
   async function create(realm: RealmSession, inputs: Inputs): Promise<Outs<Inputs>> {
@@ -124,7 +124,13 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     return finish(realm, inputs, live, { adopted: false, holder, mark, before });
   }
 
-  async function adopt(realm: RealmSession, inputs: Inputs, live: Live): Promise<Outs<Inputs>> {
+  /** @param adopts the trace that `check` noted: an object with another one is marked, so that it is known again */
+  async function adopt(
+    realm: RealmSession,
+    inputs: Inputs,
+    live: Live,
+    adopts: string | undefined,
+  ): Promise<Outs<Inputs>> {
     const holder = newHolder();
     const found = kind.mark(live);
     const owner = ownerHolding(realm, live);
@@ -148,7 +154,8 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       };
     };
     try {
-      const now = await put(realm, inputs, live, wanted, mark);
+      const lost = Object.keys(madeAnew(live, adopts)).length > 0;
+      const now = await put(realm, inputs, live, wanted, mark, lost);
       return finish(realm, inputs, now, held(kind.fields(now)), inherited !== undefined);
     } catch (error) {
       const failure = asKeycloakError(error);
@@ -219,7 +226,8 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       try {
         const realm = realmOf(inputs);
         await kind.validate?.(realm, inputs);
-        const isNew = olds.realm === undefined;
+        // Another name is another object, whatever is known of the earlier one.
+        const isNew = kind.identity.some((key) => !isDeepStrictEqual(olds[key], inputs[key]));
         const previous = isNew ? undefined : withoutForecast(olds as Inputs & Forecast);
         const { live, drift } = await assess(realm, inputs, { previous });
         if (isNew) {
@@ -275,7 +283,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     },
 
     async create(news) {
-      const outs = await adoptOrCreate(withoutForecast(news));
+      const outs = await adoptOrCreate(withoutForecast(news), news.adopts);
       return { id: idOf(outs), outs: { ...outs, ...keptForecast(news) } };
     },
 
@@ -305,10 +313,11 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       await kind.validate?.(realm, inputs);
       const kept = keptForecast(news);
       if (realm.session.server !== olds.server)
-        return { outs: { ...(await adoptOrCreate(inputs)), ...kept } };
+        return { outs: { ...(await adoptOrCreate(inputs, news.adopts)), ...kept } };
       const live = await kind.find(realm, inputs);
       if (!live) return { outs: { ...(await create(realm, inputs)), ...kept } };
-      if (kind.uuid(live) !== olds.uuid) return { outs: { ...(await adopt(realm, inputs, live)), ...kept } };
+      if (kind.uuid(live) !== olds.uuid)
+        return { outs: { ...(await adopt(realm, inputs, live, news.adopts)), ...kept } };
 
       const wanted = await kind.wanted(realm, inputs, {
         live,

@@ -142,13 +142,15 @@ function handOver(
   other: Holder,
   live: LiveObject,
 ): Release {
-  const created = !holding.adopted || mark.handedOver === "created";
+  // What an earlier holder handed to us stands in the mark that the other one has taken over.
+  const handed = mark.handedOver ?? readMark(other.found, holding.mark).handedOver;
+  const created = !holding.adopted || handed === "created";
   if (live.attached || !live.mark.carries) return { do: "hand over" };
   // We had taken it over from the other holder, who still has it: give it back.
   if (mark.ours) return { do: "hand over", mark: other.mark + (created ? handedOver.created : "") };
   if (other.inherited || live.mark.text !== other.mark) return { do: "hand over" };
   if (created) return { do: "hand over", mark: other.mark + handedOver.created };
-  return isMark(holding.before.mark)
+  return isMark(holding.before.mark) && handed !== "adopted"
     ? { do: "hand over" }
     : { do: "hand over", mark: other.mark + handedOver.adopted };
 }
@@ -156,6 +158,8 @@ function handOver(
 /** A resource that held an object in this run. */
 export interface Holder {
   readonly mark: string;
+  /** The mark that was on the object when it was adopted. */
+  readonly found?: string;
   /** True where it took over what an earlier holder knew of the object. */
   readonly inherited: boolean;
 }
@@ -171,7 +175,7 @@ export class Run {
   hold(realm: string, kind: string, holding: Holding, inherited = false): void {
     const key = Run.#key(holding.server, realm, kind, holding.uuid);
     const holders = this.#holders.get(key) ?? new Map();
-    holders.set(holding.holder, { mark: holding.mark, inherited, holding });
+    holders.set(holding.holder, { mark: holding.mark, found: holding.before.mark, inherited, holding });
     this.#holders.set(key, holders);
   }
 

@@ -3,18 +3,27 @@
 import { randomBytes } from "node:crypto";
 import type { ExecutionContext } from "ava";
 import type { Declared } from "./engine.ts";
+import { differences } from "./given.ts";
 import { type Representation, TestRealm } from "./keycloak.ts";
 
 let realm: Promise<TestRealm> | undefined;
 
 /** The realm of this test file; made with the first test, and gone with {@link deleteRealm}. */
 export function sharedRealm(): Promise<TestRealm> {
-  realm ??= TestRealm.create();
+  realm ??= TestRealm.create().then(async (made) => {
+    await made.noteWrites();
+    return made;
+  });
   return realm;
 }
 
 export async function deleteRealm(): Promise<void> {
   await (await realm)?.delete();
+}
+
+/** Fails with the paths that differ. */
+export function asBefore(t: ExecutionContext, now: Representation, before: Representation): void {
+  t.deepEqual(differences(before, now), []);
 }
 
 const warnings: string[] = [];
@@ -107,9 +116,9 @@ export class Corner {
   all(inputs: object = {}, prefix = ""): Declared[] {
     return [
       this.audience(inputs, `${prefix}audience`),
+      this.realmRole(inputs, `${prefix}role`),
       this.customer(inputs, `${prefix}user`),
       this.password(inputs, `${prefix}password`),
-      this.realmRole(inputs, `${prefix}role`),
       this.roleMappings(inputs, `${prefix}role-mappings`),
     ];
   }
@@ -170,7 +179,10 @@ export class Corner {
   }
 
   /** A user who is right in everything; `password: null` leaves the password away. */
-  async makeUser({ password = configured as string | null, temporary = false, ...rest } = {}, more = {}) {
+  async makeUser(
+    given: { password?: string | null; temporary?: boolean; [field: string]: unknown } = {},
+  ): Promise<Representation> {
+    const { password = configured, temporary = false, ...fields } = given;
     await this.realm.admin("POST", "/users", {
       username: this.username,
       enabled: true,
@@ -179,8 +191,7 @@ export class Corner {
       firstName: "By",
       lastName: "Hand",
       ...(password !== null && { credentials: [{ type: "password", value: password, temporary }] }),
-      ...rest,
-      ...more,
+      ...fields,
     });
     return this.user();
   }

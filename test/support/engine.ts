@@ -87,8 +87,17 @@ export class Stack {
   }
 
   /** `pulumi refresh`: what is gone leaves the state. */
-  async refresh(): Promise<Step[]> {
+  refresh(): Promise<Step[]> {
+    return this.#refresh(provider(this.config));
+  }
+
+  /** `pulumi up --refresh`: both in one process. */
+  async refreshAndUp(...program: Declared[]): Promise<Step[]> {
     const run = provider(this.config);
+    return [...(await this.#refresh(run)), ...(await this.#run(program, true, run))];
+  }
+
+  async #refresh(run: Provider): Promise<Step[]> {
     const steps: Step[] = [];
     for (const [name, { kind, id, outs }] of this.state) {
       const read = wire(await run[kind].read(id, wire(outs) as never));
@@ -118,13 +127,10 @@ export class Stack {
 
   /** The outputs of one resource. */
   outs(name: string): Properties {
-    const recorded = this.state.get(name);
-    if (!recorded) throw new Error(`'${name}' is not in the state: ${[...this.state.keys()].join(", ")}`);
-    return recorded.outs;
+    return this.#recorded(name).outs;
   }
 
-  async #run(program: readonly Declared[], apply: boolean): Promise<Step[]> {
-    const run = provider(this.config);
+  async #run(program: readonly Declared[], apply: boolean, run = provider(this.config)): Promise<Step[]> {
     const steps: Step[] = [];
     const replaced: Recorded[] = [];
     const failures: string[] = [];
@@ -171,7 +177,15 @@ export class Stack {
       await run[kind].delete(wire(outs) as never);
       this.state.delete(name);
     }
+    // The engine destroys against the dependencies, which the program's order stands for.
+    if (apply) this.state = new Map(program.map(({ name }) => [name, this.#recorded(name)]));
     return steps;
+  }
+
+  #recorded(name: string): Recorded {
+    const recorded = this.state.get(name);
+    if (!recorded) throw new Error(`'${name}' is not in the state: ${[...this.state.keys()].join(", ")}`);
+    return recorded;
   }
 
   /** A create that breaks off leaves in the state what its error carries. */
