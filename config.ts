@@ -39,23 +39,23 @@ const types: Readonly<Record<keyof Settings, "string" | "boolean" | "object">> =
  */
 export function readSettings(): Settings[] {
   const config = new pulumi.Config("keycloak-apisix");
-  refusePlaintext("customerPassword", config.get("customerPassword"));
+  // Pulumi.yaml has to give every setting a default; an empty one means that it is not set.
+  const text = (key: string) => config.get(key) || undefined;
+  refusePlaintext("customerPassword", text("customerPassword"));
   const common: Given = {
-    realm: config.get("realm"),
-    client: config.get("client"),
-    customerUsername: config.get("customerUsername"),
-    customerPassword: config.get("customerPassword"),
-    customerProfile: config.getObject("customerProfile"),
-    cxVersion: config.get("cxVersion"),
+    realm: text("realm"),
+    client: text("client"),
+    customerUsername: text("customerUsername"),
+    customerPassword: text("customerPassword"),
+    customerProfile: parsed(text("customerProfile"), profileShape) as Given["customerProfile"],
+    cxVersion: text("cxVersion"),
     ownRealm: config.getBoolean("ownRealm"),
     verifyToken: config.getBoolean("verifyToken"),
-    apisixDiscoveryBase: config.get("apisixDiscoveryBase"),
+    apisixDiscoveryBase: text("apisixDiscoveryBase"),
   };
-  const tenants = config.getObject<unknown>("tenants");
-  if (tenants === undefined) return [settings(common, "")];
-  if (!Array.isArray(tenants) || tenants.length === 0) {
-    throw new pulumi.RunError("keycloak-apisix:tenants must be a list of objects, each with its 'realm'.");
-  }
+  const tenants = parsed(text("tenants"), tenantsShape);
+  if (tenants === undefined || isEmpty(tenants)) return [settings(common, "")];
+  if (!Array.isArray(tenants)) throw new pulumi.RunError(tenantsShape);
   const all = tenants.map((tenant: unknown, index) => {
     const own = tenantSettings(tenant, `tenants[${index}]`);
     if (own.customerPassword !== undefined) refusePlaintext("tenants", own.customerPassword);
@@ -69,6 +69,24 @@ export function readSettings(): Settings[] {
     );
   }
   return all;
+}
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+const tenantsShape = "keycloak-apisix:tenants must be a list of objects, each with its 'realm'.";
+const profileShape =
+  "keycloak-apisix:customerProfile must be an object of profile attributes and their values.";
+
+/** Not by `config.getObject`: what that cannot read it prints, and passwords may stand in it. */
+function parsed(text: string | undefined, shape: string): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new pulumi.RunError(shape);
+  }
 }
 
 function tenantSettings(tenant: unknown, path: string): Given {
