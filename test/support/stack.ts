@@ -73,6 +73,11 @@ export class TestProject {
     return project;
   }
 
+  /** The same project, run with other environment variables. */
+  with(env: Record<string, string | undefined>): TestProject {
+    return new TestProject(this.folder, { ...this.env, ...env });
+  }
+
   setProgram(source: string): Promise<void> {
     return writeFile(path.join(this.folder, "index.ts"), source);
   }
@@ -111,6 +116,11 @@ export class TestStack {
     this.name = name;
   }
 
+  /** The same stack, run with other environment variables. */
+  with(env: Record<string, string | undefined>): TestStack {
+    return new TestStack(this.project.with(env), this.name);
+  }
+
   /** Sets config; passwords and secrets as secrets. A key without a namespace is the project's. */
   set(key: string, value: string, ...flags: string[]): Promise<CliResult> {
     const secret = /password|secret/i.test(key) && !flags.includes("--plaintext") ? ["--secret"] : [];
@@ -127,10 +137,15 @@ export class TestStack {
   /** Sets a config value of any shape, in the clear, as somebody does who edits the stack's file. */
   async setObject(key: string, value: unknown): Promise<void> {
     const file = path.join(this.project.folder, `Pulumi.${this.name}.yaml`);
-    const line = `  keycloak-apisix:${key}: `;
-    const others = (await readFile(file, "utf8")).split("\n").filter((text) => !text.startsWith(line));
+    const line = `  keycloak-apisix:${key}:`;
+    // An earlier value may take several lines, each further in than its key.
+    let within = false;
+    const others = (await readFile(file, "utf8")).split("\n").filter((text) => {
+      within = text.startsWith(line) || (within && /^ {3,}/.test(text));
+      return !within;
+    });
     const at = others.findIndex((text) => text.startsWith("config:")) + 1;
-    await writeFile(file, others.toSpliced(at, 0, line + JSON.stringify(value)).join("\n"));
+    await writeFile(file, others.toSpliced(at, 0, `${line} ${JSON.stringify(value)}`).join("\n"));
   }
 
   run(...args: string[]): Promise<CliResult> {

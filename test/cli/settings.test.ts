@@ -1,0 +1,106 @@
+// A setting changes: what is configured anew is done, proven, and shown beforehand.
+import test from "ava";
+import { changeClient } from "../support/by-hand.ts";
+import { given, password, sameRealm, succeeded } from "../support/given.ts";
+
+test.serial("a changed password is announced, set, and the only one that works", async (t) => {
+  const { realm, stack } = await given(t);
+  succeeded(t, await stack.up());
+  await stack.set("customerPassword", "another password");
+  const preview = await stack.preview("--diff");
+  succeeded(t, preview);
+  t.regex(preview.output, /status *: *"[^"]*password has changed"/);
+  t.true(await realm.canLogIn(password), "a preview changes nothing");
+  succeeded(t, await stack.up());
+  t.true(await realm.canLogIn("another password"));
+  t.false(await realm.canLogIn(password));
+  succeeded(t, await stack.preview("--expect-no-changes"));
+
+  // Another customer: the first one goes, because this stack made him.
+  await stack.set("customerUsername", "Client2");
+  succeeded(t, await stack.up());
+  t.true(await realm.canLogIn("another password", "client2"));
+  t.is(await realm.user("customer"), undefined);
+  succeeded(t, await stack.preview("--expect-no-changes"));
+});
+
+test.serial("role and role mappings come with CX 4.10.1, and go again below it", async (t) => {
+  const { realm, stack } = await given(t, { config: { cxVersion: "4.10.0" } });
+  const roles = await realm.admin("GET", "/roles");
+  succeeded(t, await stack.up());
+  t.deepEqual(await realm.admin("GET", "/roles"), roles);
+  const mapped = await realm.mappedRoles();
+  t.false(mapped.includes("customer") || mapped.includes("offline_access"));
+  t.is((await stack.outputs()).enablements[realm.name].roleId, undefined);
+
+  await stack.set("cxVersion", "4.10.1");
+  succeeded(t, await stack.up());
+  t.deepEqual(
+    (await realm.mappedRoles()).filter((name) => !mapped.includes(name)),
+    ["customer", "offline_access", "uma_authorization"],
+  );
+  t.true((await stack.outputs()).enablements[realm.name].token.roles.includes("customer"));
+
+  await stack.set("cxVersion", "4.10.0");
+  succeeded(t, await stack.up());
+  t.deepEqual(await realm.mappedRoles(), mapped);
+  t.deepEqual(await realm.admin("GET", "/roles"), roles);
+  t.true(await realm.canLogIn(password));
+});
+
+test.serial("a token that cannot be had fails up with the cause, and the next up goes on", async (t) => {
+  const { realm, stack } = await given(t, { client: { directAccessGrantsEnabled: false } });
+  const before = await realm.snapshot();
+  const failed = await stack.up();
+  t.not(failed.exitCode, 0);
+  t.regex(failed.output, /error: .*token for user 'customer' at client 'cim'.*does not allow direct grants/);
+  t.notRegex(failed.output, /\n\s+at /);
+  t.false(failed.output.includes(password) || failed.output.includes("the-clients-secret"));
+
+  const preview = await stack.preview("--expect-no-changes");
+  t.not(preview.exitCode, 0, "what is not proven is not done");
+
+  await changeClient(realm, { directAccessGrantsEnabled: true });
+  succeeded(t, await stack.up());
+  t.true(await realm.canLogIn(password));
+  succeeded(t, await stack.preview("--expect-no-changes"));
+
+  // Without the check nobody asks; with it back, it runs again.
+  await changeClient(realm, { directAccessGrantsEnabled: false });
+  await stack.set("verifyToken", "false");
+  succeeded(t, await stack.up());
+  t.is((await stack.outputs()).enablements[realm.name].token, undefined);
+  await stack.set("verifyToken", "true");
+  t.not((await stack.up()).exitCode, 0);
+  await changeClient(realm, { directAccessGrantsEnabled: true });
+  succeeded(t, await stack.destroy());
+  sameRealm(t, await realm.snapshot(), { ...before, clients: (await realm.snapshot()).clients });
+});
+
+test.serial("refresh, --target and --replace lose nothing", async (t) => {
+  const { realm, stack } = await given(t);
+  const before = await realm.snapshot();
+  succeeded(t, await stack.up());
+  const enabled = await realm.snapshot();
+  succeeded(t, await stack.run("refresh", "--yes", "--skip-preview"));
+  succeeded(t, await stack.up("--refresh"));
+  sameRealm(t, await realm.snapshot(), enabled);
+
+  const urn = (type: string, child: string) =>
+    `urn:pulumi:test::keycloak-apisix::keycloak-apisix:index:ApisixEnablement$pulumi-nodejs:dynamic/keycloak-apisix:${type}::${realm.name}-${child}`;
+  await realm.admin("DELETE", "/roles/customer");
+  // A refresh takes note of what is gone; the next up makes it again.
+  succeeded(t, await stack.run("refresh", "--yes", "--skip-preview"));
+  succeeded(t, await stack.up());
+  t.truthy(await realm.role());
+  t.true((await realm.mappedRoles()).includes("customer"));
+
+  const user = await realm.user();
+  succeeded(t, await stack.up("--replace", urn("User", "user")));
+  t.is((await realm.user()).id, user.id, "replacing adopts, and the old one's delete leaves it");
+  t.true(await realm.canLogIn(password));
+  succeeded(t, await stack.up("--target", urn("AudienceMapper", "audience")));
+  succeeded(t, await stack.preview("--expect-no-changes"));
+  succeeded(t, await stack.destroy());
+  sameRealm(t, await realm.snapshot(), before);
+});
