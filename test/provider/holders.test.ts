@@ -58,7 +58,7 @@ test.serial(
     await first.up(...corner.all());
     const plans = await second.preview(...corner.all());
     t.deepEqual(
-      plans.map(({ name, plan, drift }) => [name, plan, drift]),
+      plans.map(({ name, plan, corrects }) => [name, plan, corrects]),
       children.map((name) => [name, "adopt", undefined]),
     );
     await second.up(...corner.all());

@@ -33,6 +33,7 @@ export interface Step {
   readonly name: string;
   readonly op: "create" | "update" | "replace" | "same" | "delete" | "gone";
   readonly plan?: string;
+  readonly corrects?: Readonly<Record<string, string>>;
   readonly drift?: Readonly<Record<string, string>>;
   readonly status?: string;
 }
@@ -142,8 +143,14 @@ export class Stack {
       const news = checked.inputs as Properties;
       failures.push(...(checked.failures ?? []).map(({ reason }) => `${name}: ${reason}`));
       if (failures.length > 0) continue;
-      const { plan, drift, status } = news as Omit<Step, "name" | "op">;
-      const step = { name, ...(plan && { plan }), ...(drift && { drift }), ...(status && { status }) };
+      const { plan, corrects, drift, status } = news as Omit<Step, "name" | "op">;
+      const step = {
+        name,
+        ...(plan && { plan }),
+        ...(corrects && { corrects }),
+        ...(drift && { drift }),
+        ...(status && { status }),
+      };
       const { changes, replaces } = old
         ? wire(await run[kind].diff(wire(old.outs) as never, wire(news) as never))
         : { changes: true, replaces: undefined };
