@@ -51,12 +51,15 @@ async function install() {
   const timer = terminal && setInterval(() => process.stderr.write(`\r${text} ${seconds()}`), 1000);
   const npm = process.env.npm_execpath;
   const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
-  const code = await (npm
-    ? run(process.execPath, [npm, ...args], process.env, ["ignore", "ignore", "inherit"])
-    : run("npm", args, process.env, ["ignore", "ignore", "inherit"]));
+  const [program, first] = npm ? [process.execPath, [npm]] : ["npm", []];
+  let said = "";
+  const code = await run(program, [...first, ...args], process.env, ["ignore", "ignore", "pipe"], (text) => {
+    said += text;
+  });
   clearInterval(timer);
   process.stderr.write(`${terminal ? `\r${text}` : ""} ${seconds()}\n`);
-  if (code !== 0) throw new Error("The dependencies could not be installed: see what npm says above.");
+  // Behind the reason npm explains all its options.
+  if (code !== 0) throw new Error(`npm ci failed:\n${said.trim().split("\n").slice(0, 15).join("\n")}`);
 }
 
 function pinnedNode() {
@@ -70,7 +73,7 @@ function pinnedNode() {
 }
 
 /** Runs a program and answers with its exit code; signals to us are signals to it. */
-function run(program, args, env, stdio = "inherit") {
+function run(program, args, env, stdio = "inherit", onError = undefined) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: root, env, stdio, shell: windows && program === "npm" });
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) {
@@ -80,8 +83,11 @@ function run(program, args, env, stdio = "inherit") {
     // npm stops only the shell between us: whoever waits for this is gone then, and a stop was meant.
     const parent = process.ppid;
     const orphaned = setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), 500);
+    child.stderr?.setEncoding("utf8").on("data", onError);
     child.once("error", reject);
     child.once("close", () => clearInterval(orphaned));
-    child.once("exit", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 143)));
+    child.once(onError ? "close" : "exit", (code, signal) =>
+      resolve(code ?? (signal === "SIGINT" ? 130 : 143)),
+    );
   });
 }
