@@ -135,7 +135,7 @@ test.serial(
       "a tenant's in the clear",
     );
     await stack.run("config", "rm", "keycloak-apisix:tenants");
-    await stack.set("customerPassword", "clear-password", "secret-password", "--plaintext");
+    await stack.set("customerPassword", "clear-password", "--plaintext");
     refused(t, await stack.preview(), [/customerPassword/, /clear/, /--secret/], "in the clear");
     await stack.run("config", "rm", "keycloak-apisix:customerPassword");
     refused(t, await stack.preview(), [/customerPassword/, /missing/, /--secret/], "missing");
