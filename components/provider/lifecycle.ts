@@ -233,6 +233,8 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         if (isNew) {
           const refused = kind.writable && !(await kind.writable(realm, inputs));
           if (refused) throw readOnly(realm, where(inputs, realm));
+          // What cannot be made is better said now than half way through.
+          if (!live) await kind.wanted(realm, inputs, {});
           const plan = live && (kind.present?.(live, inputs) ?? true) ? "adopt" : "create";
           const adopts = live && plan === "adopt" ? kind.trace?.of(live) : undefined;
           return {
