@@ -35,7 +35,7 @@ function isInstalled() {
 
 function packages(file) {
   try {
-    return JSON.parse(readFileSync(path.join(root, file), "utf8")).packages;
+    return JSON.parse(readFileSync(path.join(root, file), "utf8")).packages ?? {};
   } catch {
     return {};
   }

@@ -6,7 +6,6 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
-import { type FinalResults, Parser, type Result } from "tap-parser";
 import { toolPath } from "./environment.ts";
 import { root } from "./folders.ts";
 import { type RunningKeycloak, startKeycloak, stopKeycloak } from "./keycloak.ts";
@@ -105,49 +104,39 @@ async function lint() {
   }
 }
 
-/** Runs ava and counts what it reports. A run that breaks off, or runs nothing, has failed whatever it reported. */
+/**
+ * Runs ava and counts. Of its reporters only the default one survives a test that ends its process or hangs. A run that
+ * breaks off, or runs nothing, has failed whatever it reported.
+ */
 async function runTests(environment: Record<string, string | undefined>) {
-  const parser = new Parser();
-  parser.on("assert", (result: Result) => {
-    if (result.skip || result.todo) return console.log(`- ${result.name}`);
-    counts[result.ok ? "passed" : "failed"] += 1;
-    console.log(`${result.ok ? "✔" : "✖"} ${result.name}`);
-    if (!result.ok) console.log(describe(result.diag));
-  });
-  parser.on("comment", (comment: string) => {
-    // Each test's name comes again as a comment; what else ava has to say counts.
-    if (/uncaught|unhandled|timed out|exited|no tests|couldn.t find|failed/i.test(comment))
-      console.log(comment.trim());
-  });
-  parser.on("extra", (text: string) => process.stdout.write(text));
-  const finished = new Promise<FinalResults>((resolve) => parser.on("complete", resolve));
-
   const files = unit ? unitFiles : [];
-  const child = execa(bin("ava"), ["--tap", ...files, ...avaArguments], {
+  let ticks = 0;
+  let summary: string[] = [];
+  const { exitCode } = await execa(bin("ava"), [...files, ...avaArguments], {
     cwd: root,
     env: environment,
     extendEnv: false,
     stdin: "ignore",
-    stdout: "pipe",
+    stdout: [
+      function* (line: unknown) {
+        if (/^ {2}✔ /.test(`${line}`)) ticks += 1;
+        // The figures stand below the last rule.
+        summary = /^ *─$/.test(`${line}`) ? [] : [...summary, `${line}`];
+        yield line;
+      },
+      "inherit",
+    ],
     stderr: "inherit",
     buffer: false,
     reject: false,
     cancelSignal: abort.signal,
   });
-  child.stdout.pipe(parser);
-  const { exitCode } = await child;
-  await finished;
+  const figure = (what: RegExp) =>
+    summary.map((line) => Number(what.exec(line)?.[1] ?? 0)).reduce((sum, each) => sum + each, 0);
+  // Where something failed, ava does not say how many passed.
+  counts.passed = figure(/^ *(\d+) tests? passed/) || ticks;
+  counts.failed = figure(/^ *(\d+) (?:(?:tests?|hooks?) failed|unhandled|uncaught|tests? remained)/);
   abort.signal.throwIfAborted();
   if (counts.passed + counts.failed === 0) throw new Error("No test was run.");
-  if (exitCode !== 0 && counts.failed === 0) throw new Error(`ava ended with exit code ${exitCode}.`);
-}
-
-/** What ava says about a failure. */
-function describe(diagnosis: unknown): string {
-  if (diagnosis === null || typeof diagnosis !== "object") return "";
-  const text = Object.entries(diagnosis).map(([key, value]) => {
-    const shown = typeof value === "string" ? value : JSON.stringify(value, null, 2);
-    return `${key}: ${shown.trim()}`;
-  });
-  return text.join("\n").replace(/^/gm, "    ");
+  if (exitCode !== 0 && counts.failed === 0) throw new Error("ava failed: see above.");
 }
