@@ -2,7 +2,15 @@
 // one realm. Each ends with the realm as it was found, or with a warning that names what was left.
 import test from "ava";
 import { changeUser, doByHand, withoutPasswords } from "../support/by-hand.ts";
-import { differences, given, password, sameRealm, succeeded, warnings } from "../support/given.ts";
+import {
+  differences,
+  given,
+  password,
+  sameRealm,
+  succeeded,
+  warnings,
+  withoutMarks,
+} from "../support/given.ts";
 import { TestRealm } from "../support/keycloak.ts";
 
 /** A program of somebody's own, with components by name; a name may carry further source for its options. */
@@ -182,8 +190,3 @@ test.serial("tenants reordered: nothing happens; one removed: it is given back",
   sameRealm(t, await first.snapshot(), enabled);
   sameRealm(t, withoutPasswords(await second.snapshot()), withoutPasswords(before));
 });
-
-/** Owner marks change hands with a new name. */
-function withoutMarks(snapshot: Awaited<ReturnType<TestRealm["snapshot"]>>): typeof snapshot {
-  return JSON.parse(JSON.stringify(snapshot).replaceAll(/keycloak-apisix [0-9a-f-]{36}( \(\w+\))?/g, "mark"));
-}

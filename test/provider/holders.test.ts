@@ -11,8 +11,7 @@ test.before(async () => {
 test.after.always(deleteRealm);
 
 const children = ["audience", "role", "user", "password", "role-mappings"];
-/** The same server under another name: another server, as far as anybody can tell. */
-const elsewhere = server.url.replace("127.0.0.1", "localhost");
+const elsewhere = server.otherUrl;
 
 /** All that is there and works. */
 async function isReady(corner: Corner): Promise<boolean> {

@@ -18,31 +18,6 @@ async function settings(t: ExecutionContext, changes: Record<string, unknown>): 
   await realm.admin("PUT", "", changes);
 }
 
-async function makeOtp(corner: Corner): Promise<void> {
-  await corner.deleteUser();
-  await corner.realm.admin("POST", "/partialImport", {
-    ifResourceExists: "FAIL",
-    users: [
-      {
-        username: corner.username,
-        enabled: true,
-        emailVerified: true,
-        email: `${corner.username}@example.com`,
-        firstName: "By",
-        lastName: "Hand",
-        credentials: [
-          { type: "password", value: "somebody's" },
-          {
-            type: "otp",
-            secretData: '{"value":"oOHqvdFsqwYFwcCmxFVk"}',
-            credentialData: '{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}',
-          },
-        ],
-      },
-    ],
-  });
-}
-
 test.serial("set where there is none, not temporary, and taken away again", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser({ password: null });
@@ -294,7 +269,7 @@ test.serial(
   async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser();
-    await makeOtp(corner);
+    await corner.makeAgainWithOtp("somebody's");
     const before = await corner.passwordCredential();
     const stack = new Stack();
     await stack.up(corner.password());

@@ -112,6 +112,21 @@ export class Corner {
       },
     };
   }
+  tokenCheck(inputs: object = {}, name = "token"): Declared {
+    return {
+      name,
+      kind: "token",
+      inputs: {
+        realm: this.realm.name,
+        client: "cim",
+        username: this.username,
+        password: configured,
+        roles: [this.roleName, "offline_access", "uma_authorization"],
+        after: [],
+        ...inputs,
+      },
+    };
+  }
   /** All five, in the component's order. */
   all(inputs: object = {}, prefix = ""): Declared[] {
     return [
@@ -205,6 +220,30 @@ export class Corner {
   async resetPassword(value: string, temporary = false): Promise<void> {
     const { id } = await this.user();
     await this.realm.admin("PUT", `/users/${id}/reset-password`, { type: "password", value, temporary });
+  }
+  /** The user again, now with OTP set up: no admin can add it to one who is there. */
+  async makeAgainWithOtp(password: string): Promise<void> {
+    const { username, email, firstName, lastName } = await this.user();
+    await this.deleteUser();
+    const otp = {
+      type: "otp",
+      secretData: '{"value":"oOHqvdFsqwYFwcCmxFVk"}',
+      credentialData: '{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}',
+    };
+    await this.realm.admin("POST", "/partialImport", {
+      ifResourceExists: "FAIL",
+      users: [
+        {
+          username,
+          email,
+          firstName,
+          lastName,
+          enabled: true,
+          emailVerified: true,
+          credentials: [{ type: "password", value: password }, otp],
+        },
+      ],
+    });
   }
   async deletePassword(): Promise<void> {
     const [user, credential] = await Promise.all([this.user(), this.passwordCredential()]);

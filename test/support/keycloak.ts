@@ -17,6 +17,12 @@ export const server = {
   get address() {
     return `${this.url}${this.basePath}`;
   },
+  /** The same server under another name: another server, as far as anybody can tell from its address. */
+  get otherUrl() {
+    const url = new URL(this.url);
+    url.hostname = url.hostname === "localhost" ? "127.0.0.1" : "localhost";
+    return url.origin;
+  },
   username: "admin",
   get password() {
     return variable("TEST_KEYCLOAK_PASSWORD");
@@ -195,6 +201,41 @@ export class TestRealm {
       })),
     );
     return { settings, clients, roles: sorted(roles), users: sorted(details), profile };
+  }
+}
+
+/** An admin of the whole server, beside the one that the tests themselves use. */
+export class TestAdmin {
+  readonly username: string;
+  readonly #id: string;
+
+  private constructor(username: string, id: string) {
+    this.username = username;
+    this.#id = id;
+  }
+
+  static async create(password: string): Promise<TestAdmin> {
+    const username = `a-${randomBytes(4).toString("hex")}`;
+    await admin("POST", "/master/users", { username, enabled: true });
+    const [{ id }] = await admin("GET", `/master/users?username=${username}&exact=true`);
+    await admin("POST", `/master/users/${id}/role-mappings/realm`, [
+      await admin("GET", "/master/roles/admin"),
+    ]);
+    const created = new TestAdmin(username, id);
+    await created.setPassword(password);
+    return created;
+  }
+
+  setPassword(value: string): Promise<void> {
+    return admin("PUT", `/master/users/${this.#id}/reset-password`, {
+      type: "password",
+      value,
+      temporary: false,
+    });
+  }
+
+  delete(): Promise<void> {
+    return admin("DELETE", `/master/users/${this.#id}`);
   }
 }
 

@@ -1,0 +1,79 @@
+// Stacks that own realm and client outright, made by @pulumi/keycloak in the very `up` that enables them.
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { keycloakPluginFolder } from "../../dev/engine.ts";
+import { password, succeeded } from "../support/given.ts";
+import { admin, TestRealm } from "../support/keycloak.ts";
+import { TestProject } from "../support/stack.ts";
+
+const programOfOnesOwn = (realm: string) => `
+import * as keycloak from "@pulumi/keycloak";
+import * as pulumi from "@pulumi/pulumi";
+import { ApisixEnablement } from "keycloak-apisix";
+const realm = new keycloak.Realm("tenant", { realm: "${realm}" });
+const client = new keycloak.openid.Client("cim", {
+  realmId: realm.id,
+  clientId: "cim",
+  accessType: "CONFIDENTIAL",
+  directAccessGrantsEnabled: true,
+});
+const enablement = new ApisixEnablement("${realm}", {
+  realm: realm.realm,
+  client: client.clientId,
+  customerPassword: new pulumi.Config("keycloak-apisix").requireSecret("customerPassword"),
+});
+export const enablements = { "${realm}": { token: enablement.token, adopted: enablement.adopted } };
+`;
+
+for (const [title, program] of [
+  ["ownRealm: true", undefined],
+  ["a program of one's own", programOfOnesOwn],
+] as const) {
+  test.serial(`${title}: one up makes realm, client and all, a second changes nothing`, async (t) => {
+    const realm = new TestRealm(`t-${randomBytes(4).toString("hex")}`);
+    t.teardown(() => realm.delete().catch(() => undefined));
+    const folder = await keycloakPluginFolder();
+    const project = await TestProject.create({
+      program: program?.(realm.name),
+      env: { ...(folder && { PATH: `${folder}${path.delimiter}${process.env.PATH}` }) },
+    });
+    t.teardown(() => project.delete());
+    const stack = await project.stack("own", {
+      realm: realm.name,
+      customerPassword: password,
+      ...(!program && { ownRealm: "true" }),
+    });
+
+    const steps = await stack.forecast();
+    t.true(steps.some(({ name }) => name === `${realm.name}-user`));
+    t.deepEqual(
+      steps.filter(({ name, plan, drift }) => name !== `${realm.name}-token` && (plan ?? drift)),
+      [],
+      "nothing is claimed of a realm that is not there yet",
+    );
+    t.false(await exists(realm));
+
+    succeeded(t, await stack.up());
+    const { adopted, token } = (await stack.outputs()).enablements[realm.name];
+    t.true(
+      Object.values(adopted).every((value) => value === false),
+      JSON.stringify(adopted),
+    );
+    t.true(token.audiences.includes("cim"));
+    t.true(await realm.canLogIn(password));
+    succeeded(t, await stack.preview("--expect-no-changes"));
+    await gone(t, realm, await stack.destroy());
+  });
+}
+
+async function gone(t: ExecutionContext, realm: TestRealm, destroyed: { exitCode: number; output: string }) {
+  succeeded(t, destroyed);
+  t.notRegex(destroyed.output, /warning/i);
+  t.false(await exists(realm));
+}
+
+async function exists({ name }: TestRealm): Promise<boolean> {
+  const realms = await admin("GET", "?briefRepresentation=true");
+  return realms.some(({ realm }: { realm: string }) => realm === name);
+}
