@@ -123,6 +123,10 @@ async function downloadPlugin(report: Report): Promise<string | undefined> {
   return (await hasOfficialPlugin()) ? undefined : "the CLI installed another version";
 }
 
+/** The CLI's two warnings that the plugin built here is not the official one. */
+export const builtPluginWarning =
+  /using pulumi-resource-keycloak from \$PATH|resource plugin keycloak is expected to have version/;
+
 /** The folder of the plugin built here, or nothing where the official one is installed. */
 export async function keycloakPluginFolder(): Promise<string | undefined> {
   return (await hasOfficialPlugin()) ? undefined : builtPluginFolder();

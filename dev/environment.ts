@@ -4,7 +4,7 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { engineBin, keycloakPluginFolder } from "./engine.ts";
-import { local, root, secretFile } from "./folders.ts";
+import { compileCache, local, root, secretFile } from "./folders.ts";
 import { adminPassword, adminUser, basePath, localKeycloakUrl } from "./local-keycloak.ts";
 
 type Environment = Record<string, string | undefined>;
@@ -18,6 +18,7 @@ export async function localEnvironment(): Promise<Environment> {
     // Keeps `encryptionsalt` out of the tracked Pulumi.dev.yaml: see dev/pulumi.ts.
     PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true",
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    NODE_COMPILE_CACHE: compileCache,
     ...(!given.PULUMI_ACCESS_TOKEN && { PULUMI_BACKEND_URL: `file://${state}` }),
     ...(given.PULUMI_CONFIG_PASSPHRASE === undefined && {
       PULUMI_CONFIG_PASSPHRASE_FILE: await secretFile(path.join(local, "passphrase")),

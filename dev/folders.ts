@@ -21,6 +21,9 @@ export const cache = path.join(
   "keycloak-apisix",
 );
 
+/** Where Node keeps what it has compiled, by the source's own hash: an edit is never missed, and starts are faster. */
+export const compileCache = path.join(cache, "compiled");
+
 /** Receives one short line of progress at a time. */
 export type Report = (line: string) => void;
 

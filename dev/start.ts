@@ -1,5 +1,6 @@
 // `npm start`: everything from a fresh clone to a verified token. What is there already is left as it is.
 
+import { builtPluginWarning } from "./engine.ts";
 import { ensureLocalKeycloak } from "./local-keycloak.ts";
 import { runPulumi } from "./pulumi.ts";
 import { engineSteps, failWith, runSteps, type Step } from "./steps.ts";
@@ -43,17 +44,12 @@ async function pulumi(args: string[], show: (line: string) => void = () => {}): 
   return stdout;
 }
 
-/**
- * Progress, for the end of each step is told, too; and the CLI's two warnings that the plugin on PATH, which
- * dev/engine.ts built, is not the official one.
- */
+/** Progress, for the end of each step is told, too; and what is said of a plugin that was built here. */
 const isNoise = (line: string) =>
   line.trim() === "" ||
   line.startsWith("@ ") ||
   / (creating|updating|deleting|replacing|running) (\(\d+s\) )?$/.test(line) ||
-  /using pulumi-resource-keycloak from \$PATH|resource plugin keycloak is expected to have version/.test(
-    line,
-  );
+  builtPluginWarning.test(line);
 
 /** Told only if something else than noise stands under it. */
 const isHeading = (line: string) => /^(Diagnostics:| {2}\S+ \(.+\):)$/.test(line.trimEnd());

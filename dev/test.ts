@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
 import { toolPath } from "./environment.ts";
-import { root } from "./folders.ts";
+import { compileCache, root } from "./folders.ts";
 import { type RunningKeycloak, startKeycloak, stopKeycloak } from "./keycloak.ts";
 import { endProcesses, listProcesses } from "./processes.ts";
 import { engineSteps, failWith, runSteps } from "./steps.ts";
@@ -87,6 +87,7 @@ async function testEnvironment(): Promise<Record<string, string | undefined>> {
     ...marked(),
     PATH: await toolPath(),
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    NODE_COMPILE_CACHE: compileCache,
     TMPDIR: folder,
     FORCE_COLOR: "0",
   };

@@ -116,12 +116,29 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     const holder = newHolder();
     const mark = markOf(holder);
     const fields = await kind.wanted(realm, inputs, { settle: true });
-    await kind.create(realm, inputs, fields, mark);
+    try {
+      await kind.create(realm, inputs, fields, mark);
+    } catch (error) {
+      // Somebody was faster: what is there now is adopted, as if it had been there before.
+      const made = await madeMeanwhile(realm, inputs, error);
+      if (made) return adopt(realm, inputs, made, undefined);
+      throw error;
+    }
     realm.forget();
     const live = await kind.find(realm, inputs);
     if (!live) throw new KeycloakError(`${where(inputs, realm)} was created, and then was not there.`);
     const before = { fields: pairs({}, kind.fields(live), Object.keys(fields)) };
     return finish(realm, inputs, live, { adopted: false, holder, mark, before });
+  }
+
+  async function madeMeanwhile(
+    realm: RealmSession,
+    inputs: Inputs,
+    error: unknown,
+  ): Promise<Live | undefined> {
+    if (!(error instanceof KeycloakError) || error.status !== 409) return undefined;
+    realm.forget();
+    return kind.find(realm, inputs);
   }
 
   /** @param adopts the trace that `check` noted: an object with another one is marked, so that it is known again */
@@ -366,7 +383,8 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         kind.irreversible,
       );
       process.run.letGo(outs.realm, kind.kind, outs);
-      const leave = (why: string) => warn(`${capital(where(inputs, realm))} was left as it is: ${why}.`);
+      const left = kind.plural ? "were left as they are" : "was left as it is";
+      const leave = (why: string) => warn(`${capital(where(inputs, realm))} ${left}: ${why}.`);
       if (decision.do === "leave") return leave(decision.why);
       if (!live || decision.do === "nothing") return;
       if (decision.do === "hand over") {
@@ -382,10 +400,10 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         if (users) return leave(users);
         return kind.remove(realm, live);
       }
-      const { fields, mark, left } = decision;
+      const { fields, mark, left: stayed } = decision;
       const reMark = kind.partOf || !kind.mark(live).carries ? undefined : { text: mark };
       if (Object.keys(fields).length > 0 || reMark) await kind.write(realm, live, fields, reMark);
-      for (const [field, reason] of Object.entries(left)) {
+      for (const [field, reason] of Object.entries(stayed)) {
         await warn(`${capital(where(inputs, realm))}: ${field} was not put back: ${reason}.`);
       }
     },

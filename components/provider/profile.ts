@@ -53,6 +53,7 @@ function candidate(
   const has = (validator: string) => validator in validations;
   const options = validations.options?.options ?? validations["select-options"]?.options;
   if (Array.isArray(options) && typeof options[0] === "string") return options[0];
+  if (name === "email" && /^[^\s@]+@[^\s@]+$/.test(username)) return username;
   if (name === "email" || has("email")) return `${hostLabel(username)}@${hostLabel(realm)}.invalid`;
   if (has("integer") || has("double")) {
     const range = validations.integer ?? validations.double;

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import path from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { keycloakPluginFolder } from "../../dev/engine.ts";
-import { password, succeeded } from "../support/given.ts";
+import { password, succeeded, warnings } from "../support/given.ts";
 import { admin, TestRealm } from "../support/keycloak.ts";
 import { TestProject } from "../support/stack.ts";
 
@@ -69,7 +69,7 @@ for (const [title, program] of [
 
 async function gone(t: ExecutionContext, realm: TestRealm, destroyed: { exitCode: number; output: string }) {
   succeeded(t, destroyed);
-  t.notRegex(destroyed.output, /warning/i);
+  t.deepEqual(warnings(destroyed.output), []);
   t.false(await exists(realm));
 }
 

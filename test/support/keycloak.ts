@@ -133,14 +133,14 @@ export class TestRealm {
     const roles = await this.admin("GET", `/users/${(await this.user(username)).id}/role-mappings/realm`);
     return roles.map(({ name }: { name: string }) => name).sort();
   }
-  /** Answer of a direct grant at client `cim`. */
-  async directGrant(password: string, username = "customer"): Promise<Representation> {
-    const { secret } = await this.client();
+  /** Answer of a direct grant. */
+  async directGrant(password: string, username = "customer", clientId = "cim"): Promise<Representation> {
+    const { secret } = await this.client(clientId);
     const response = await fetch(`${server.address}/realms${this.path}/protocol/openid-connect/token`, {
       method: "POST",
       body: new URLSearchParams({
         grant_type: "password",
-        client_id: "cim",
+        client_id: clientId,
         client_secret: secret,
         username,
         password,

@@ -16,7 +16,10 @@ interface Live {
   readonly mapper: ProtocolMapper & { id: string };
 }
 
+const protocol = "openid-connect";
 const markKey = "keycloak-apisix.owner";
+/** Of a client: its access tokens carry only what a mapper marks as fit for them (Keycloak 24 and newer). */
+const lightweight = "client.use.lightweight.access.token.enabled";
 
 export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
   kind: "audience",
@@ -37,32 +40,37 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
   writable: async (realm, { client }) => (await realm.client(client)).access?.configure !== false,
   async find(realm, { client: clientId, mapper: name }) {
     const client = await realm.client(clientId);
-    const mapper = client.protocolMappers?.find((candidate) => candidate.name === name);
+    // Keycloak tells mappers apart by protocol and name.
+    const mapper = client.protocolMappers?.find(
+      (candidate) => candidate.protocol === protocol && candidate.name === name,
+    );
     return mapper?.id ? { client, mapper: { ...mapper, id: mapper.id } } : undefined;
   },
   uuid: ({ mapper }) => mapper.id,
 
   fields: ({ mapper }) => ({
-    protocol: mapper.protocol,
     protocolMapper: mapper.protocolMapper,
     ...(mapper.config as Fields | undefined),
   }),
   // The guide's fields; introspection matters to APISIX, which asks there.
-  wanted: async (_realm, { client }) => ({
-    protocol: "openid-connect",
-    protocolMapper: "oidc-audience-mapper",
-    "included.client.audience": client,
-    "access.token.claim": "true",
-    "id.token.claim": "true",
-    "introspection.token.claim": "true",
-  }),
+  async wanted(realm, { client: clientId }) {
+    const { attributes } = await realm.client(clientId);
+    return {
+      protocolMapper: "oidc-audience-mapper",
+      "included.client.audience": clientId,
+      "access.token.claim": "true",
+      "id.token.claim": "true",
+      "introspection.token.claim": "true",
+      ...(attributes?.[lightweight] === "true" && { "lightweight.claim": "true" }),
+    };
+  },
 
   async create(realm, { client: clientId, mapper: name }, fields, mark) {
     const client = await realm.client(clientId);
     await realm.write(`Creating protocol mapper '${name}' on client '${clientId}'`, () =>
       realm.admin.clients.addProtocolMapper(
         { realm: realm.name, id: client.id },
-        merged({ name }, fields, { text: mark }),
+        merged({ name, protocol }, fields, { text: mark }),
       ),
     );
   },
@@ -100,14 +108,13 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
 /** The whole mapper: sending less would take away keys that are not ours (`lightweight.claim`, …). */
 function merged(
   mapper: ProtocolMapper,
-  { protocol, protocolMapper, ...config }: Fields,
+  { protocolMapper, ...config }: Fields,
   mark: { readonly text: string | undefined } | undefined,
 ): ProtocolMapper {
   const changes: Record<string, unknown> = { ...config, ...(mark && { [markKey]: mark.text }) };
   const whole: Record<string, unknown> = { ...(mapper.config as object | undefined), ...changes };
   return {
     ...mapper,
-    ...(typeof protocol === "string" && { protocol }),
     ...(typeof protocolMapper === "string" && { protocolMapper }),
     config: Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined)),
   };

@@ -38,6 +38,8 @@ export interface Kind<Inputs extends KindInputs, Live> {
   readonly inputs: readonly (keyof Inputs & string)[];
   /** "user 'customer'", for sentences. */
   describe(inputs: Inputs): string;
+  /** True where that takes a verb in the plural. */
+  readonly plural?: true;
 
   /** What is wrong with the realm or the client for this kind; throws it in words. */
   validate?(realm: RealmSession, inputs: Inputs): Promise<void>;

@@ -17,6 +17,8 @@ export interface PasswordInputs extends KindInputs {
 interface Live extends UserWithCredentials {
   readonly user: UserRepresentation & { id: string; username: string };
   readonly hasOtp: boolean;
+  /** True where it is kept by a user federation (LDAP, …): Keycloak has no credential to show, a login alone tells. */
+  readonly federated: boolean;
 }
 
 /** What the `password` field holds instead of the password: when it was set. */
@@ -33,23 +35,24 @@ export const password: Kind<PasswordInputs, Live> = {
     const user = await realm.user(username);
     if (!user) return undefined;
     const credentials = await realm.credentials(user);
+    const own = passwordOf(credentials);
     return {
       user,
-      password: passwordOf(credentials),
+      password: own,
       hasOtp: credentials.some(({ type }) => type === "otp"),
+      federated: own === undefined && user.federationLink !== undefined,
     };
   },
   uuid: (live) => live.user.id,
-  present: (live) => live.password !== undefined,
+  present: (live) => live.password !== undefined || live.federated,
 
   fields: (live) => ({ password: setAt(live), requiredActions: live.user.requiredActions ?? [] }),
   async wanted(realm, inputs, { live, recorded, previous, settle }) {
     const requiredActions = (live?.user.requiredActions ?? []).filter(isOtp);
-    if (!live?.password) return { password: anew, requiredActions };
+    if (!live || !(live.password || live.federated)) return { password: anew, requiredActions };
     const is = setAt(live);
     const changed = previous !== undefined && previous.password !== inputs.password;
-    const known = recorded?.fields.password?.written;
-    if (!changed && known !== undefined && known === is) return { requiredActions };
+    if (!changed && recorded && recorded.fields.password?.written === is) return { requiredActions };
     if (settle) {
       return { password: (await isRight(realm, inputs, live)) ? is : anew, requiredActions };
     }
@@ -123,10 +126,10 @@ async function reset(realm: RealmSession, user: Live["user"], { password }: Pass
     );
   } catch (error) {
     if (!(error instanceof KeycloakError) || error.status !== 400) throw error;
-    throw new KeycloakError(
-      `${error.message} The realm's password policy decides: configure another customerPassword, or change the policy.`,
-      { status: 400 },
-    );
+    const advice = /read.?only/i.test(error.message)
+      ? "The user comes from a read-only user federation: set the configured password there, or configure the one that he has."
+      : "The realm's password policy decides: configure another customerPassword, or change the policy.";
+    throw new KeycloakError(`${error.message} ${advice}`, { status: 400 });
   }
 }
 
@@ -146,7 +149,7 @@ async function isRight(realm: RealmSession, inputs: PasswordInputs, live: Live):
     );
     return true;
   }
-  await refuseWhereLocked(realm, live);
+  await unlock(realm, live);
   for (const clientId of [inputs.client, "admin-cli"]) {
     const client = await realm.client(clientId);
     const answer = await directGrant(realm, client, username, inputs.password);
@@ -160,11 +163,17 @@ async function isRight(realm: RealmSession, inputs: PasswordInputs, live: Live):
   return false;
 }
 
-/** A locked user's right password is answered like a wrong one, and setting it anew would not unlock him. */
-async function refuseWhereLocked(realm: RealmSession, { user }: Live): Promise<void> {
+/**
+ * A locked user's right password is answered like a wrong one, and setting it anew would not unlock him. He is
+ * enabled in the same `up`, so the lock has to go, too; what it told of is said.
+ */
+async function unlock(realm: RealmSession, { user }: Live): Promise<void> {
   const lock = await realm.lockOf(user);
   if (!lock) return;
-  throw new KeycloakError(
-    `Comparing the password of user '${user.username}' in realm '${realm.name}' failed: the user is locked by brute-force detection after ${lock.failures} failed logins; unlock him (Users, ${user.username}, 'Temporarily locked') or wait, and run the command again.`,
+  await realm.write(`Unlocking user '${user.username}'`, () =>
+    realm.admin.attackDetection.del({ realm: realm.name, id: user.id }),
+  );
+  await warn(
+    `User '${user.username}' in realm '${realm.name}' was locked by brute-force detection after ${lock.failures} failed logins, and has been unlocked: see who tries his password.`,
   );
 }

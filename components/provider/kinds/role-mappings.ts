@@ -26,6 +26,7 @@ export const roleMappings: Kind<RoleMappingsInputs, Live> = {
   identity: ["realm", "username"],
   inputs: ["username", "roles", "ownRole"],
   describe: ({ username }) => `role mappings of user '${username}'`,
+  plural: true,
 
   async validate(realm, inputs) {
     const user = await realm.user(inputs.username);

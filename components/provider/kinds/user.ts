@@ -1,6 +1,7 @@
 // The user that the Customer Widget gets its tokens for: enabled, email verified, and complete as far as the
 // realm's own user profile requires it.
-import type { UserRepresentation } from "../keycloak.ts";
+import { KeycloakError } from "../errors.ts";
+import type { RealmSession, UserRepresentation } from "../keycloak.ts";
 import { defaultValue, requiredAttributes } from "../profile.ts";
 import type { Fields, FieldValue, Kind, KindInputs } from "./kind.ts";
 import { labelMark, passwordOf, type UserWithCredentials, writeLabel } from "./user-label.ts";
@@ -43,13 +44,14 @@ export const user: Kind<UserInputs, Live> = {
   },
   async wanted(realm, { username, profile = {} }, { live }) {
     const is = live ? user.fields(live) : {};
+    const email = !live && (await isEmailUsername(realm, username)) ? { email: username } : {};
     const demanded = await realm.userProfile();
     const missing = requiredAttributes(demanded).filter((name) => is[name] === undefined && !profile[name]);
     const defaults = missing.map((name) => [
       name,
       defaultValue(demanded, name, { username, realm: realm.name }),
     ]);
-    return { enabled: true, emailVerified: true, ...Object.fromEntries(defaults), ...profile };
+    return { enabled: true, emailVerified: true, ...Object.fromEntries(defaults), ...email, ...profile };
   },
   // Profile values stay out of the words: they are personal data, and may be configured as secrets.
   explain(field, is) {
@@ -84,6 +86,19 @@ export const user: Kind<UserInputs, Live> = {
     always: false,
   },
 };
+
+/**
+ * Does the realm take the email address as username? Keycloak then makes the user under his email.
+ * @throws KeycloakError where the username is none.
+ */
+async function isEmailUsername(realm: RealmSession, username: string): Promise<boolean> {
+  const { registrationEmailAsUsername } = await realm.settings();
+  if (!registrationEmailAsUsername) return false;
+  if (username.includes("@")) return true;
+  throw new KeycloakError(
+    `Creating user '${username}' in realm '${realm.name}' cannot work: the realm takes the email address as username; configure an email address as username (config: customerUsername), or switch 'Email as username' off (Realm settings, Login).`,
+  );
+}
 
 function single(values: readonly string[]): FieldValue {
   return values.length === 1 ? values[0] : values;

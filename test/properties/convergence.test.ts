@@ -1,0 +1,183 @@
+// Every starting state converges: realms that fast-check makes up, each built for real, made ready by one `up`,
+// left alone by the second, and given back by `destroy`. `npm run test:properties -- --runs 2000 --seed 7` asks for
+// more; plain `npm test` tries 200. The provider runs without the CLI, which test/cli covers.
+import test from "ava";
+import fc from "fast-check";
+import { warned } from "../support/corner.ts";
+import { Stack } from "../support/engine.ts";
+import { differences } from "../support/given.ts";
+import type { Representation } from "../support/keycloak.ts";
+import { Built, deleteRealms, type StartingState, startingState } from "../support/starting-state.ts";
+
+const runs = Number(process.env.TEST_RUNS ?? 200);
+const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000);
+const path = process.env.TEST_PATH;
+
+test.after.always(deleteRealms);
+
+test.serial(`${runs} starting states converge (seed ${seed})`, async (t) => {
+  t.timeout(runs * 60_000);
+  let tried = 0;
+  let reason = "";
+  await fc
+    .assert(
+      fc.asyncProperty(startingState, async (state) => {
+        tried += 1;
+        await converges(state).catch((error: Error) => {
+          // fast-check hides the reason behind its counterexample.
+          reason = error.message;
+          throw error;
+        });
+      }),
+      // Shrinking builds many more states, each for real; bounded, so that a failure is told in minutes.
+      { numRuns: runs, seed, path, endOnFailure: process.env.TEST_SHRINK !== "true" },
+    )
+    .catch((error: Error) => {
+      throw new Error(`${reason}\n${error.message}`);
+    });
+  t.is(tried, path === undefined ? runs : tried);
+});
+
+/** Throws, in words, at the first thing that is not as promised. */
+async function converges(state: StartingState): Promise<void> {
+  const built = await Built.of(state);
+  const { realm } = built;
+  try {
+    const before = await realm.snapshot();
+    const stack = new Stack();
+    await realm.noteWrites();
+    const plans = await stack.preview(...built.program());
+    expect(
+      differences(built.plans(), Object.fromEntries(plans.map(({ name, plan }) => [name, plan]))),
+      "plans",
+    );
+    expect(await realm.written(), "what the preview wrote");
+    expect(differences(before, await realm.snapshot()), "what the preview changed");
+
+    await stack.up(...built.program());
+    const { audiences } = stack.outs("token").token as { audiences: string[] };
+    expect(audiences.includes(built.clientId) ? [] : audiences, "the token's audiences");
+    const after = await realm.snapshot();
+    expect(
+      differences(withoutOurs(before, built, before), withoutOurs(after, built, before)),
+      "what is not ours",
+    );
+
+    await realm.noteWrites();
+    expect(await stack.preview(...built.program()), "a preview after up");
+    expect(await stack.up(...built.program()), "a second up");
+    expect(await realm.written(), "what the second up wrote");
+
+    warned();
+    await stack.destroy();
+    expect(
+      differences(comparable(before, state), comparable(await realm.snapshot(), state)),
+      "after destroy",
+    );
+  } finally {
+    await built.delete();
+  }
+}
+
+function expect(found: readonly unknown[], what: string): void {
+  if (found.length > 0) throw new Error(`${what}: ${JSON.stringify(found, null, 2)}`);
+}
+
+/** What can be put back: where a password was set, neither it nor an empty label can. */
+function comparable(snapshot: Representation, { user }: StartingState): Representation {
+  const kept = user?.password === "right" || !user || user.password === "none";
+  return sorted({
+    ...snapshot,
+    users: snapshot.users.map((each: Representation) => ({
+      ...each,
+      credentials: each.credentials
+        // The history that a policy keeps of passwords grows with every one that is set.
+        .filter(({ type }: Representation) => kept || type === "password")
+        .map((credential: Representation) =>
+          kept ? { ...credential, userLabel: labelOf(credential) } : { type: credential.type },
+        ),
+    })),
+  });
+}
+
+/** Keycloak takes no empty label back. */
+const labelOf = ({ userLabel }: { userLabel?: string }) => (userLabel === "Password" ? undefined : userLabel);
+
+/** A snapshot without what `up` may make and change, given what was there before. */
+function withoutOurs(snapshot: Representation, built: Built, before: Representation): Representation {
+  const { state } = built;
+  const usernames = [built.username.toLowerCase()];
+  const wasThere = before.users.find(({ username }: Representation) => usernames.includes(username));
+  return sorted({
+    ...snapshot,
+    clients: snapshot.clients.map((client: Representation) => {
+      if (client.clientId !== built.clientId) return client;
+      const mappers = (client.protocolMappers ?? []).filter(
+        ({ name, protocol }: Representation) =>
+          state.mapper || name !== built.mapperName || protocol !== "openid-connect",
+      );
+      return {
+        ...client,
+        protocolMappers: mappers.map((mapper: Representation) => withoutOurFields(mapper, built)),
+      };
+    }),
+    roles: snapshot.roles.filter(({ name }: Representation) => state.role || name !== built.roleName),
+    users: snapshot.users.flatMap((user: Representation) => {
+      if (!usernames.includes(user.username)) return [user];
+      if (!wasThere) return [];
+      return [withoutOursOfUser(user, wasThere, built)];
+    }),
+  });
+}
+
+function withoutOurFields(mapper: Representation, built: Built): Representation {
+  if (mapper.name !== built.mapperName || mapper.protocol !== "openid-connect") return mapper;
+  const {
+    "included.client.audience": _audience,
+    "access.token.claim": _access,
+    "id.token.claim": _id,
+    "introspection.token.claim": _introspection,
+    "keycloak-apisix.owner": _mark,
+    ...config
+  } = mapper.config;
+  if (built.state.lightweightTokens) delete config["lightweight.claim"];
+  return { ...mapper, protocolMapper: undefined, config };
+}
+
+function withoutOursOfUser(user: Representation, was: Representation, built: Built): Representation {
+  const kept = { ...user, enabled: true, emailVerified: true, requiredActions: [] };
+  for (const name of ["email", "firstName", "lastName"]) if (was[name] === undefined) delete kept[name];
+  const attributes = Object.entries(user.attributes ?? {}).filter(
+    ([name]) => was.attributes?.[name] !== undefined || !["site", "badge"].includes(name),
+  );
+  const right = built.state.user?.password === "right";
+  return {
+    ...kept,
+    attributes: Object.fromEntries(attributes),
+    credentials: right
+      ? user.credentials.map(({ id, createdDate }: Representation) => ({ id, createdDate }))
+      : [],
+    roleMappings: {
+      ...user.roleMappings,
+      realmMappings: (user.roleMappings.realmMappings ?? []).filter(
+        ({ name }: Representation) => ![built.roleName, "offline_access", "uma_authorization"].includes(name),
+      ),
+    },
+  };
+}
+
+/** Lists that Keycloak gives back in any order. */
+function sorted(value: Representation): Representation {
+  if (Array.isArray(value)) {
+    return value.map(sorted).toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));
+  }
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, each]) => each !== undefined && !isEmpty(each))
+      .map(([key, each]) => [key, sorted(each)]),
+  );
+}
+
+const isEmpty = (value: unknown) =>
+  typeof value === "object" && value !== null && Object.keys(value).length === 0;
