@@ -18,18 +18,16 @@ import {
 } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { execa } from "execa";
 import getPort from "get-port";
 import { lt } from "semver";
 import { cache, fillOnce, type Report, root } from "./folders.ts";
+import { fetchFromMaven } from "./maven.ts";
 import { endProcesses, listProcesses } from "./processes.ts";
 
 /** The release that `npm start` and the tests run; compose.yaml names it. */
 export const keycloakVersion = /keycloak\/keycloak:(\S+)/.exec(
   readFileSync(path.join(root, "compose.yaml"), "utf8"),
 )?.[1] as string;
-
-const unpack = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack";
 
 /**
  * Brings Keycloak's own distribution from Maven, once per machine. Needs `mvn` only then.
@@ -45,13 +43,7 @@ export async function ensureKeycloakDistribution(
     const artifact = `org.keycloak:keycloak-quarkus-dist:${version}:zip`;
     const work = `${fresh}.zip`;
     await mkdir(work);
-    const { failed, stdout } = await execa(
-      "mvn",
-      ["-B", "-q", unpack, `-Dartifact=${artifact}`, `-DoutputDirectory=${work}`],
-      // The plugin leaves an empty folder where it runs.
-      { cwd: work, stdin: "ignore", reject: false },
-    );
-    if (failed) throw new Error(`Maven could not bring ${artifact}:\n${tail(stdout, 8)}`);
+    await fetchFromMaven("unpack", artifact, work);
     await rm(fresh, { recursive: true });
     await rename(path.join(work, `keycloak-${version}`), fresh);
   });

@@ -1,0 +1,65 @@
+// A customer who comes from a read-only user federation: what can be ensured is, and what cannot is said.
+import test, { type ExecutionContext } from "ava";
+import { asBefore, Corner, configured, warned } from "../support/corner.ts";
+import { federate, startDirectory } from "../support/directory.ts";
+import { Stack } from "../support/engine.ts";
+import { TestRealm } from "../support/keycloak.ts";
+
+/** A realm whose customer has this password in the directory. */
+async function federated(t: ExecutionContext, password: string): Promise<Corner> {
+  const realm = await TestRealm.create();
+  t.teardown(() => realm.delete());
+  const corner = new Corner(realm);
+  await federate(realm, await startDirectory(t, corner.username, password));
+  await realm.noteWrites();
+  warned();
+  return corner;
+}
+
+test.serial("with the configured password: adopted, proven, watched and given back", async (t) => {
+  const corner = await federated(t, configured);
+  const before = { ...(await corner.user()), attributes: undefined };
+  const program = [...corner.all(), corner.tokenCheck()];
+  const stack = new Stack();
+  const plans = await stack.preview(...program);
+  t.deepEqual(
+    plans.map(({ name, plan, corrects }) => [name, plan, corrects]),
+    [
+      ["audience", "create", undefined],
+      ["role", "create", undefined],
+      ["user", "adopt", { emailVerified: "false, should be true" }],
+      ["password", "adopt", undefined],
+      ["role-mappings", "create", undefined],
+      ["token", "create", undefined],
+    ],
+  );
+  await stack.up(...program);
+  t.truthy(stack.outs("token").token);
+  t.deepEqual(await corner.writes(() => stack.up(...program)), []);
+  t.deepEqual(await stack.preview(...program), []);
+  await stack.destroy();
+  asBefore(t, { ...(await corner.user()), attributes: undefined }, before);
+  t.deepEqual(warned(), []);
+});
+
+test.serial("with another password: named, nothing lost, and the next up goes on", async (t) => {
+  const corner = await federated(t, "the directory's");
+  const before = { ...(await corner.user()), attributes: undefined };
+  const stack = new Stack();
+  const error = await t.throwsAsync(stack.up(...corner.all()));
+  t.regex(
+    error.message,
+    /^Setting the password of user .* failed: Keycloak answered 400 .*read-only user federation: set the configured password there/,
+  );
+  const configuredAnew = corner
+    .all()
+    .map((declared) =>
+      declared.kind === "password"
+        ? { ...declared, inputs: { ...declared.inputs, password: "the directory's" } }
+        : declared,
+    );
+  await stack.up(...configuredAnew);
+  t.deepEqual(await stack.preview(...configuredAnew), []);
+  await stack.destroy();
+  asBefore(t, { ...(await corner.user()), attributes: undefined }, before);
+});
