@@ -1,0 +1,138 @@
+// Who may do it: admins of the whole server, and service accounts of the realm itself with the least roles that
+// suffice. Each is shown to be needed, and all together to be enough.
+import { randomBytes } from "node:crypto";
+import test, { type ExecutionContext } from "ava";
+import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
+import { connection, Stack } from "../support/engine.ts";
+import { admin } from "../support/keycloak.ts";
+
+test.before(async () => {
+  await sharedRealm();
+});
+test.after.always(deleteRealm);
+
+const needed = ["manage-users", "manage-clients", "manage-realm"];
+const toWatch = ["view-users", "view-clients", "view-realm"];
+
+/** A connection as a service account of the realm with these roles of its client realm-management. */
+async function serviceAccount(
+  t: ExecutionContext,
+  roles: readonly string[],
+): Promise<Record<string, string>> {
+  const realm = await sharedRealm();
+  const clientId = `deployer-${randomBytes(3).toString("hex")}`;
+  const secret = "the deployer's";
+  await realm.admin("POST", "/clients", {
+    clientId,
+    secret,
+    serviceAccountsEnabled: true,
+    publicClient: false,
+  });
+  const { id } = await realm.client(clientId);
+  t.teardown(() => realm.admin("DELETE", `/clients/${id}`));
+  const user = await realm.admin("GET", `/clients/${id}/service-account-user`);
+  const management = await realm.client("realm-management");
+  const all: { name: string }[] = await realm.admin("GET", `/clients/${management.id}/roles`);
+  await realm.admin(
+    "POST",
+    `/users/${user.id}/role-mappings/clients/${management.id}`,
+    all.filter(({ name }) => roles.includes(name)),
+  );
+  const { "keycloak:username": _user, "keycloak:password": _password, ...rest } = connection;
+  return {
+    ...rest,
+    "keycloak:realm": realm.name,
+    "keycloak:clientId": clientId,
+    "keycloak:clientSecret": secret,
+  };
+}
+
+test.serial(`a service account with ${needed.join(", ")} can do everything`, async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack(await serviceAccount(t, needed));
+  const before = await corner.realm.snapshot();
+  const program = [...corner.all(), corner.tokenCheck()];
+  await stack.preview(...program);
+  await stack.up(...program);
+  t.true(await corner.canLogIn(configured));
+  await corner.changeMapper({ "id.token.claim": "false" });
+  await corner.changeUser({ enabled: false });
+  await corner.resetPassword("somebody's");
+  await corner.unmap("offline_access");
+  t.deepEqual(
+    (await stack.up(...program)).map(({ name }) => name),
+    ["audience", "user", "password", "role-mappings"],
+  );
+  await corner.deleteRole();
+  await stack.up(...program);
+  await stack.refresh();
+  t.deepEqual(await stack.preview(...program), []);
+  await stack.destroy();
+  asBefore(t, await corner.realm.snapshot(), before);
+  t.deepEqual(warned(), []);
+});
+
+for (const missing of needed) {
+  test.serial(`without ${missing} it is refused, in words, and the role is named`, async (t) => {
+    const corner = await Corner.of(t);
+    const stack = new Stack(
+      await serviceAccount(
+        t,
+        needed.filter((role) => role !== missing),
+      ),
+    );
+    const error = await t.throwsAsync(stack.up(...corner.all()));
+    t.regex(error.message, /'deployer-.*' of realm '.*'/);
+    t.true(error.message.includes(`'${missing}'`), error.message);
+  });
+}
+
+test.serial(`${toWatch.join(", ")} are enough to watch for drift, and change nothing`, async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  await stack.up(...corner.all(), corner.tokenCheck());
+  stack.config = await serviceAccount(t, toWatch);
+  t.deepEqual(await stack.preview(...corner.all(), corner.tokenCheck()), []);
+  await corner.changeUser({ emailVerified: false });
+  await corner.changeMapper({ "id.token.claim": "false" });
+  await corner.resetPassword("somebody's");
+  await corner.unmap("offline_access");
+  await corner.deleteRole();
+  const seen = await stack.preview(...corner.all(), corner.tokenCheck());
+  t.deepEqual(
+    seen.map(({ name }) => name),
+    ["audience", "role", "user", "password", "role-mappings"],
+  );
+  await t.throwsAsync(stack.up(...corner.all()), { message: /403|may read, but not change/ });
+});
+
+test.serial(
+  "an admin of the whole server needs the realm role 'admin' of realm master, or the same roles there",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const username = `a-${randomBytes(4).toString("hex")}`;
+    await admin("POST", "/master/users", {
+      username,
+      enabled: true,
+      credentials: [{ type: "password", value: "the clerk's", temporary: false }],
+    });
+    const [{ id }] = await admin("GET", `/master/users?username=${username}&exact=true`);
+    t.teardown(() => admin("DELETE", `/master/users/${id}`));
+    const [management] = await admin("GET", `/master/clients?clientId=${corner.realm.name}-realm`);
+    const all: { name: string }[] = await admin("GET", `/master/clients/${management.id}/roles`);
+    await admin(
+      "POST",
+      `/master/users/${id}/role-mappings/clients/${management.id}`,
+      all.filter(({ name }) => needed.includes(name)),
+    );
+    const stack = new Stack({
+      ...connection,
+      "keycloak:username": username,
+      "keycloak:password": "the clerk's",
+    });
+    await stack.up(...corner.all());
+    t.deepEqual(await stack.preview(...corner.all()), []);
+    await stack.destroy();
+    t.is(await corner.user(), undefined);
+  },
+);
