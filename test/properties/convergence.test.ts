@@ -2,40 +2,21 @@
 // left alone by the second, and given back by `destroy`. `npm run test:properties -- --runs 2000 --seed 7` asks for
 // more; plain `npm test` tries 200. The provider runs without the CLI, which test/cli covers.
 import test from "ava";
-import fc from "fast-check";
 import { warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
 import { differences } from "../support/given.ts";
 import type { Representation } from "../support/keycloak.ts";
+import { expectNothing, holdsForAll, runsOr, seed } from "../support/property.ts";
 import { Built, deleteRealms, type StartingState, startingState } from "../support/starting-state.ts";
 
-const runs = Number(process.env.TEST_RUNS ?? 200);
-const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000);
-const path = process.env.TEST_PATH;
+const runs = runsOr(200);
 
 test.after.always(deleteRealms);
 
 test.serial(`${runs} starting states converge (seed ${seed})`, async (t) => {
   t.timeout(runs * 60_000);
-  let tried = 0;
-  let reason = "";
-  await fc
-    .assert(
-      fc.asyncProperty(startingState, async (state) => {
-        tried += 1;
-        await converges(state).catch((error: Error) => {
-          // fast-check hides the reason behind its counterexample.
-          reason = error.message;
-          throw error;
-        });
-      }),
-      // Shrinking builds many more states, each for real; bounded, so that a failure is told in minutes.
-      { numRuns: runs, seed, path, endOnFailure: process.env.TEST_SHRINK !== "true" },
-    )
-    .catch((error: Error) => {
-      throw new Error(`${reason}\n${error.message}`);
-    });
-  t.is(tried, path === undefined ? runs : tried);
+  await holdsForAll(startingState, runs, converges);
+  t.pass();
 });
 
 /** Throws, in words, at the first thing that is not as promised. */
@@ -47,40 +28,35 @@ async function converges(state: StartingState): Promise<void> {
     const stack = new Stack();
     await realm.noteWrites();
     const plans = await stack.preview(...built.program());
-    expect(
+    expectNothing(
       differences(built.plans(), Object.fromEntries(plans.map(({ name, plan }) => [name, plan]))),
       "plans",
     );
-    expect(await realm.written(), "what the preview wrote");
-    expect(differences(before, await realm.snapshot()), "what the preview changed");
+    expectNothing(await realm.written(), "what the preview wrote");
 
     await stack.up(...built.program());
     const { audiences } = stack.outs("token").token as { audiences: string[] };
-    expect(audiences.includes(built.clientId) ? [] : audiences, "the token's audiences");
+    expectNothing(audiences.includes(built.clientId) ? [] : audiences, "the token's audiences");
     const after = await realm.snapshot();
-    expect(
+    expectNothing(
       differences(withoutOurs(before, built, before), withoutOurs(after, built, before)),
       "what is not ours",
     );
 
     await realm.noteWrites();
-    expect(await stack.preview(...built.program()), "a preview after up");
-    expect(await stack.up(...built.program()), "a second up");
-    expect(await realm.written(), "what the second up wrote");
+    expectNothing(await stack.preview(...built.program()), "a preview after up");
+    expectNothing(await stack.up(...built.program()), "a second up");
+    expectNothing(await realm.written(), "what the second up wrote");
 
     warned();
     await stack.destroy();
-    expect(
+    expectNothing(
       differences(comparable(before, state), comparable(await realm.snapshot(), state)),
       "after destroy",
     );
   } finally {
     await built.delete();
   }
-}
-
-function expect(found: readonly unknown[], what: string): void {
-  if (found.length > 0) throw new Error(`${what}: ${JSON.stringify(found, null, 2)}`);
 }
 
 /** What can be put back: where a password was set, neither it nor an empty label can. */

@@ -1,0 +1,40 @@
+// How the property-based tests run: so many made-up cases, from a seed that is always told, and the reason first.
+import fc from "fast-check";
+
+/** Cases that a plain `npm test` tries; `npm run test:properties -- --runs N --seed S` chooses. */
+export function runsOr(fewer: number): number {
+  return Number(process.env.TEST_RUNS ?? fewer);
+}
+
+/** Printed in the test's title, so that a failure can be replayed. */
+export const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 1_000_000_000));
+
+/** Checks the property on made-up cases. @throws Error with what went wrong, the case, and how to see it again */
+export async function holdsForAll<T>(
+  cases: fc.Arbitrary<T>,
+  runs: number,
+  property: (value: T) => Promise<void>,
+): Promise<void> {
+  let reason = "";
+  let last: T | undefined;
+  let tried = 0;
+  const checked = fc.asyncProperty(cases, async (value) => {
+    last = value;
+    tried += 1;
+    await property(value).catch((error: Error) => {
+      reason = error.message;
+      throw error;
+    });
+  });
+  // Each case is built on a real server: shrinking would build hundreds more.
+  const result = await fc.check(checked, { numRuns: runs, seed, endOnFailure: true });
+  if (!result.failed) return;
+  throw new Error(
+    `${reason}\ncase ${tried} of seed ${seed} (npm run test:properties -- --seed ${seed} --runs ${tried}):\n${fc.stringify(last)}`,
+  );
+}
+
+/** Throws where something was found that should not be there. */
+export function expectNothing(found: readonly unknown[], what: string): void {
+  if (found.length > 0) throw new Error(`${what}: ${JSON.stringify(found, null, 2)}`);
+}
