@@ -1,4 +1,5 @@
 // The password on a real user: set only when it has to be, and never guessed at.
+import { pbkdf2Sync, randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
@@ -16,6 +17,18 @@ async function settings(t: ExecutionContext, changes: Record<string, unknown>): 
     realm.admin("PUT", "", Object.fromEntries(Object.keys(changes).map((key) => [key, given[key] ?? ""]))),
   );
   await realm.admin("PUT", "", changes);
+}
+
+/** A password as an import brings it, with everything but the password itself. */
+function hashed(value: string): object {
+  const salt = randomBytes(16);
+  const hashIterations = 27_500;
+  const secret = pbkdf2Sync(value, salt, hashIterations, 64, "sha256").toString("base64");
+  return {
+    type: "password",
+    secretData: JSON.stringify({ value: secret, salt: salt.toString("base64") }),
+    credentialData: JSON.stringify({ hashIterations, algorithm: "pbkdf2-sha256" }),
+  };
 }
 
 test.serial("set where there is none, not temporary, and taken away again", async (t) => {
@@ -234,19 +247,27 @@ test.serial("a policy that refuses when adopting leaves the user as he was found
   asBefore(t, (await corner.realm.snapshot()).users, before.users);
 });
 
-test.serial("a user locked by brute-force detection: named, and his password not reset", async (t) => {
-  await settings(t, { bruteForceProtected: true, failureFactor: 2, quickLoginCheckMilliSeconds: 0 });
-  const corner = await Corner.of(t);
-  await corner.makeUser();
-  for (let i = 0; i < 4; i += 1) await corner.realm.directGrant("wrong", corner.username);
-  const stack = new Stack();
-  const error = await t.throwsAsync(stack.up(corner.password()));
-  t.regex(error.message, /locked by brute-force detection after \d+ failed logins.*unlock him/);
-  const { id } = await corner.user();
-  await corner.realm.admin("DELETE", `/attack-detection/brute-force/users/${id}`);
-  await stack.up(corner.password());
-  t.true(await corner.canLogIn(configured));
-});
+test.serial(
+  "a user locked by brute-force detection is unlocked, and said so; his password stays",
+  async (t) => {
+    await settings(t, { bruteForceProtected: true, failureFactor: 2, quickLoginCheckMilliSeconds: 0 });
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    for (let i = 0; i < 4; i += 1) await corner.realm.directGrant("wrong", corner.username);
+    t.false(await corner.canLogIn(configured));
+    const credential = await corner.passwordCredential();
+    const stack = new Stack();
+    await stack.preview(corner.password());
+    t.false(await corner.canLogIn(configured), "a preview changes nothing");
+    await stack.up(corner.password());
+    t.true(await corner.canLogIn(configured));
+    t.deepEqual(await corner.passwordCredential(), credential);
+    t.regex(
+      warned().join("\n"),
+      /^User '.*' in realm '.*' was locked by brute-force detection after \d+ failed logins, and has been unlocked/,
+    );
+  },
+);
 
 test.serial("looking does not count as a failed login", async (t) => {
   await settings(t, { bruteForceProtected: true, failureFactor: 2 });
@@ -275,6 +296,28 @@ test.serial(
     await stack.up(corner.password());
     t.deepEqual(await corner.passwordCredential(), before);
     t.regex(warned().join("\n"), /has OTP set up, so a login cannot tell/);
+  },
+);
+
+test.serial(
+  "expired by the realm's policy: shown, and set anew, so that customers get tokens again",
+  async (t) => {
+    await settings(t, { passwordPolicy: "forceExpiredPasswordChange(30)" });
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    const longAgo = Date.now() - 40 * 86_400_000;
+    await corner.importAgain({ ...hashed(configured), createdDate: longAgo });
+    t.false(await corner.canLogIn(configured), "the right one, and no token");
+    const stack = new Stack();
+    const [step] = await stack.preview(corner.password());
+    t.like(step, { plan: "adopt" });
+    t.is(
+      step?.corrects?.password,
+      `set ${new Date(longAgo).toISOString()}, expired by the realm's password policy`,
+    );
+    await stack.up(corner.password());
+    t.true(await corner.canLogIn(configured));
+    t.deepEqual(await stack.preview(corner.password()), []);
   },
 );
 

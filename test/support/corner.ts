@@ -221,29 +221,20 @@ export class Corner {
     const { id } = await this.user();
     await this.realm.admin("PUT", `/users/${id}/reset-password`, { type: "password", value, temporary });
   }
-  /** The user again, now with OTP set up: no admin can add it to one who is there. */
-  async makeAgainWithOtp(password: string): Promise<void> {
+  /** The user again, with such credentials as only an import can bring: OTP, or a password of long ago. */
+  async importAgain(...credentials: object[]): Promise<void> {
     const { username, email, firstName, lastName } = await this.user();
     await this.deleteUser();
+    const user = { username, email, firstName, lastName, enabled: true, emailVerified: true, credentials };
+    await this.realm.admin("POST", "/partialImport", { ifResourceExists: "FAIL", users: [user] });
+  }
+  makeAgainWithOtp(password: string): Promise<void> {
     const otp = {
       type: "otp",
       secretData: '{"value":"oOHqvdFsqwYFwcCmxFVk"}',
       credentialData: '{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}',
     };
-    await this.realm.admin("POST", "/partialImport", {
-      ifResourceExists: "FAIL",
-      users: [
-        {
-          username,
-          email,
-          firstName,
-          lastName,
-          enabled: true,
-          emailVerified: true,
-          credentials: [{ type: "password", value: password }, otp],
-        },
-      ],
-    });
+    return this.importAgain({ type: "password", value: password }, otp);
   }
   async deletePassword(): Promise<void> {
     const [user, credential] = await Promise.all([this.user(), this.passwordCredential()]);

@@ -21,8 +21,9 @@ interface Live extends UserWithCredentials {
   readonly federated: boolean;
 }
 
-/** What the `password` field holds instead of the password: when it was set. */
+/** What the `password` field holds instead of the password is when it was set; and these where it has to be. */
 const anew = "to be set";
+const renewed = "to be set, since it has expired";
 
 export const password: Kind<PasswordInputs, Live> = {
   kind: "password",
@@ -50,6 +51,7 @@ export const password: Kind<PasswordInputs, Live> = {
   async wanted(realm, inputs, { live, recorded, previous, settle }) {
     const requiredActions = (live?.user.requiredActions ?? []).filter(isOtp);
     if (!live || !(live.password || live.federated)) return { password: anew, requiredActions };
+    if (await hasExpired(realm, live)) return { password: renewed, requiredActions };
     const is = setAt(live);
     const changed = previous !== undefined && previous.password !== inputs.password;
     if (!changed && recorded && recorded.fields.password?.written === is) return { requiredActions };
@@ -59,8 +61,11 @@ export const password: Kind<PasswordInputs, Live> = {
     // A forecast without the state's record must not guess: the label, or the trace, tells.
     return recorded ? { password: anew, requiredActions } : { requiredActions };
   },
-  explain(field, is) {
-    if (field === "password") return is === undefined ? "missing" : `${is}, not by this stack`;
+  explain(field, is, wanted) {
+    if (field === "password") {
+      if (wanted === renewed) return `${is}, expired by the realm's password policy`;
+      return is === undefined ? "missing" : `${is}, not by this stack`;
+    }
     if (!Array.isArray(is)) return undefined;
     const temporary = is.includes("UPDATE_PASSWORD") ? " (the password is temporary)" : "";
     return `${is.join(", ")} pending${temporary}, should be none`;
@@ -75,7 +80,7 @@ export const password: Kind<PasswordInputs, Live> = {
   },
   async write(realm, live, fields, mark, inputs) {
     const { user } = live;
-    if (fields.password === anew && inputs) await reset(realm, user, inputs);
+    if ((fields.password === anew || fields.password === renewed) && inputs) await reset(realm, user, inputs);
     else if ("password" in fields && fields.password === undefined) await removeCredential(realm, live);
     if (Array.isArray(fields.requiredActions)) {
       const requiredActions = [...fields.requiredActions];
@@ -108,6 +113,14 @@ export const password: Kind<PasswordInputs, Live> = {
 function setAt({ password }: UserWithCredentials): string | undefined {
   if (!password) return undefined;
   return password.createdDate ? `set ${new Date(password.createdDate).toISOString()}` : "set";
+}
+
+/** A policy may let passwords expire: then nobody gets a token with the right one either, until it is set anew. */
+async function hasExpired(realm: RealmSession, { password }: UserWithCredentials): Promise<boolean> {
+  if (!password?.createdDate) return false;
+  const { passwordPolicy } = await realm.settings();
+  const days = Number(/forceExpiredPasswordChange\((\d+)\)/.exec(passwordPolicy ?? "")?.[1]);
+  return days > 0 && password.createdDate + days * 86_400_000 < Date.now();
 }
 
 /** OTP is somebody's deliberate second factor: not ours to clear. */
