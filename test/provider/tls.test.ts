@@ -1,0 +1,154 @@
+// The way to Keycloak by https: a private authority that is known, one that is not, and redirects, which never carry
+// credentials to another host. A TLS proxy of the test's own stands before the real Keycloak.
+import { mkdtemp, readFile } from "node:fs/promises";
+import { createServer, type RequestListener, request } from "node:http";
+import https from "node:https";
+import type { AddressInfo, Server } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { execa } from "execa";
+import { Corner, deleteRealm, sharedRealm } from "../support/corner.ts";
+import { connection, Stack } from "../support/engine.ts";
+import { server } from "../support/keycloak.ts";
+
+test.before(async () => {
+  await sharedRealm();
+});
+test.after.always(deleteRealm);
+
+interface Authority {
+  readonly certificate: string;
+  /** Key and certificate for a host, signed by this authority. */
+  issue(host: string): Promise<{ key: string; cert: string }>;
+}
+
+async function makeAuthority(): Promise<Authority> {
+  const folder = await mkdtemp(path.join(tmpdir(), "authority-"));
+  const openssl = (...args: string[]) => execa("openssl", args, { cwd: folder });
+  const newKey = ["-newkey", "rsa:2048", "-nodes"];
+  await openssl(
+    "req",
+    "-x509",
+    ...newKey,
+    "-keyout",
+    "ca.key",
+    "-out",
+    "ca.pem",
+    "-days",
+    "2",
+    "-subj",
+    "/CN=Test CA",
+  );
+  const read = (name: string) => readFile(path.join(folder, name), "utf8");
+  return {
+    certificate: await read("ca.pem"),
+    async issue(host) {
+      const files = ["-keyout", `${host}.key`, "-out", `${host}.pem`];
+      const signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", `subjectAltName=DNS:${host}`];
+      await openssl("req", "-x509", ...newKey, ...files, ...signed, "-days", "2", "-subj", `/CN=${host}`);
+      return { key: await read(`${host}.key`), cert: await read(`${host}.pem`) };
+    },
+  };
+}
+
+/** Hands every request on to the real Keycloak. */
+const toKeycloak: RequestListener = (incoming, outgoing) => {
+  const onward = request(
+    new URL(incoming.url ?? "/", server.url),
+    { method: incoming.method, headers: incoming.headers },
+    (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    },
+  );
+  incoming.pipe(onward);
+};
+
+async function listening(
+  t: ExecutionContext,
+  own: Server & { closeAllConnections(): void },
+): Promise<number> {
+  await new Promise<void>((resolve) => own.listen(0, "localhost", resolve));
+  t.teardown(() => {
+    own.closeAllConnections();
+    own.close();
+  });
+  return (own.address() as AddressInfo).port;
+}
+
+async function tlsProxy(t: ExecutionContext, authority: Authority, host = "localhost"): Promise<string> {
+  return `https://localhost:${await listening(t, https.createServer(await authority.issue(host), toKeycloak))}`;
+}
+
+test.serial(
+  "https with a private authority: known it is trusted, unknown or wrong it is refused in words",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const [authority, other] = await Promise.all([makeAuthority(), makeAuthority()]);
+    const url = await tlsProxy(t, authority);
+    const secure = { ...connection, "keycloak:url": url };
+
+    const stack = new Stack({ ...secure, "keycloak:rootCaCertificate": authority.certificate });
+    await stack.up(...corner.all());
+    t.deepEqual(await stack.preview(...corner.all()), []);
+
+    for (const config of [secure, { ...secure, "keycloak:rootCaCertificate": other.certificate }]) {
+      stack.config = config;
+      const error = await t.throwsAsync(stack.preview(...corner.all()));
+      t.regex(
+        error.message,
+        /cannot be reached \(its certificate comes from an unknown authority: set rootCaCertificate\)/,
+      );
+      await t.throwsAsync(stack.destroy(), { message: /unknown authority/ });
+    }
+    t.truthy(await corner.user(), "what cannot be told is left");
+
+    stack.config = { ...secure, "keycloak:tlsInsecureSkipVerify": "true" };
+    t.deepEqual(await stack.preview(...corner.all()), []);
+    await stack.destroy();
+    t.is(await corner.user(), undefined);
+  },
+);
+
+test.serial("a certificate for another host is refused in words", async (t) => {
+  const corner = await Corner.of(t);
+  const authority = await makeAuthority();
+  const url = await tlsProxy(t, authority, "keycloak.example.org");
+  const stack = new Stack({
+    ...connection,
+    "keycloak:url": url,
+    "keycloak:rootCaCertificate": authority.certificate,
+  });
+  await t.throwsAsync(stack.preview(corner.audience()), { message: /its certificate is for another host/ });
+});
+
+for (const status of [301, 302, 307, 308]) {
+  test.serial(`a redirect (${status}) is named, and nothing is sent on to where it leads`, async (t) => {
+    const corner = await Corner.of(t);
+    const arrived: string[] = [];
+    const elsewhere = createServer(({ url, headers }, answer) => {
+      arrived.push(`${url} ${headers.authorization}`);
+      answer.writeHead(200, { "content-type": "application/json" }).end("{}");
+    });
+    const target = `http://127.0.0.1:${await listening(t, elsewhere)}`;
+    let redirect = /./;
+    const before = createServer((incoming, outgoing) => {
+      if (!redirect.test(incoming.url ?? "")) return toKeycloak(incoming, outgoing);
+      incoming.resume();
+      outgoing.writeHead(status, { location: `${target}${incoming.url}` }).end();
+    });
+    const url = `http://localhost:${await listening(t, before)}`;
+    const stack = new Stack({ ...connection, "keycloak:url": url });
+
+    // Everything; only what comes after the login; only where the customer's password is sent.
+    for (redirect of [/./, /\/admin\//]) {
+      const error = await t.throwsAsync(stack.preview(...corner.all()));
+      t.true(error.message.includes(`the server redirects (${status} to ${target})`), error.message);
+    }
+    redirect = /openid-connect\/token/;
+    await corner.makeUser();
+    await t.throwsAsync(stack.up(corner.tokenCheck()));
+    t.deepEqual(arrived, []);
+  });
+}
