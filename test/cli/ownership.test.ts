@@ -26,31 +26,42 @@ ${names
   .join("\n")}
 `;
 
-test.serial("renamed without an alias: nothing is lost; with an alias: nothing happens", async (t) => {
-  const { realm, project, stack } = await given(t);
-  const before = await realm.snapshot();
-  await project.setProgram(program(realm.name, "first"));
-  succeeded(t, await stack.up());
-  const enabled = await realm.snapshot();
+test.serial(
+  "renamed or moved without an alias: nothing is lost; with an alias: nothing happens",
+  async (t) => {
+    const { realm, project, stack } = await given(t);
+    const before = await realm.snapshot();
+    await project.setProgram(program(realm.name, "first"));
+    succeeded(t, await stack.up());
+    const enabled = await realm.snapshot();
 
-  await project.setProgram(program(realm.name, "second"));
-  const renamed = await stack.up();
-  succeeded(t, renamed);
-  t.deepEqual(warnings(renamed.output), []);
-  t.true(await realm.canLogIn(password));
-  sameRealm(t, withoutMarks(await realm.snapshot()), withoutMarks(enabled));
-  succeeded(t, await stack.preview("--expect-no-changes"));
+    await project.setProgram(program(realm.name, "second"));
+    const renamed = await stack.up();
+    succeeded(t, renamed);
+    t.deepEqual(warnings(renamed.output), []);
+    t.true(await realm.canLogIn(password));
+    sameRealm(t, withoutMarks(await realm.snapshot()), withoutMarks(enabled));
+    succeeded(t, await stack.preview("--expect-no-changes"));
 
-  await project.setProgram(program(realm.name, 'third|aliases: [{ name: "second" }]'));
-  const marked = await realm.snapshot();
-  succeeded(t, await stack.up());
-  sameRealm(t, await realm.snapshot(), marked);
+    await project.setProgram(program(realm.name, 'third|aliases: [{ name: "second" }]'));
+    const marked = await realm.snapshot();
+    succeeded(t, await stack.up());
+    sameRealm(t, await realm.snapshot(), marked);
 
-  const destroyed = await stack.destroy();
-  succeeded(t, destroyed);
-  sameRealm(t, await realm.snapshot(), before);
-  t.deepEqual(warnings(destroyed.output), []);
-});
+    const parent = 'parent: new pulumi.ComponentResource("cx:index:Tenant", "tenant")';
+    await project.setProgram(program(realm.name, `third|${parent}`));
+    const moved = await stack.up();
+    succeeded(t, moved);
+    t.deepEqual(warnings(moved.output), []);
+    sameRealm(t, withoutMarks(await realm.snapshot()), withoutMarks(marked));
+    succeeded(t, await stack.preview("--expect-no-changes"));
+
+    const destroyed = await stack.destroy();
+    succeeded(t, destroyed);
+    sameRealm(t, await realm.snapshot(), before);
+    t.deepEqual(warnings(destroyed.output), []);
+  },
+);
 
 test.serial("renamed on an adopted realm: stays right, and tells what it then cannot put back", async (t) => {
   const { realm, project, stack } = await given(t);
@@ -167,26 +178,32 @@ test.serial("a role that somebody else has been given is left by destroy, with a
   t.is(await realm.user(), undefined);
 });
 
-test.serial("tenants reordered: nothing happens; one removed: it is given back", async (t) => {
-  const { realm: first, stack } = await given(t);
-  const second = await TestRealm.create();
-  t.teardown(() => second.delete());
-  await doByHand(second, password);
-  const before = await second.snapshot();
-  const tenants = (...realms: TestRealm[]) =>
-    stack.setObject(
-      "tenants",
-      realms.map(({ name }) => ({ realm: name })),
-    );
-  await tenants(first, second);
-  succeeded(t, await stack.up());
-  t.deepEqual(Object.keys((await stack.outputs()).enablements), [first.name, second.name]);
-  await tenants(second, first);
-  succeeded(t, await stack.preview("--expect-no-changes"));
+test.serial(
+  "a realm that becomes a tenant of a list, and tenants reordered: nothing happens; one removed: given back",
+  async (t) => {
+    const { realm: first, stack } = await given(t);
+    const second = await TestRealm.create();
+    t.teardown(() => second.delete());
+    await doByHand(second, password);
+    const before = await second.snapshot();
+    const tenants = (...realms: TestRealm[]) =>
+      stack.setObject(
+        "tenants",
+        realms.map(({ name }) => ({ realm: name })),
+      );
+    succeeded(t, await stack.up());
+    await tenants(first);
+    succeeded(t, await stack.preview("--expect-no-changes"));
+    await tenants(first, second);
+    succeeded(t, await stack.up());
+    t.deepEqual(Object.keys((await stack.outputs()).enablements), [first.name, second.name]);
+    await tenants(second, first);
+    succeeded(t, await stack.preview("--expect-no-changes"));
 
-  await tenants(first);
-  const enabled = await first.snapshot();
-  succeeded(t, await stack.up());
-  sameRealm(t, await first.snapshot(), enabled);
-  sameRealm(t, withoutPasswords(await second.snapshot()), withoutPasswords(before));
-});
+    await tenants(first);
+    const enabled = await first.snapshot();
+    succeeded(t, await stack.up());
+    sameRealm(t, await first.snapshot(), enabled);
+    sameRealm(t, withoutPasswords(await second.snapshot()), withoutPasswords(before));
+  },
+);

@@ -83,6 +83,7 @@ test.serial("refresh, --target and --replace lose nothing", async (t) => {
   succeeded(t, await stack.up());
   const enabled = await realm.snapshot();
   succeeded(t, await stack.run("refresh", "--yes", "--skip-preview"));
+  succeeded(t, await stack.run("refresh", "--run-program", "--yes", "--skip-preview"));
   succeeded(t, await stack.up("--refresh"));
   sameRealm(t, await realm.snapshot(), enabled);
 
