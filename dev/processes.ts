@@ -27,7 +27,12 @@ async function readProcess(pid: string, environment: boolean): Promise<Process |
     const [, , parent, group] = stat.slice(stat.lastIndexOf(")")).split(" ").map(Number);
     let command = await readFile(`/proc/${pid}/cmdline`, "utf8");
     if (environment) command += await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
-    return { pid: Number(pid), parent: parent ?? 0, group: group ?? 0, command: command.replaceAll("\0", " ") };
+    return {
+      pid: Number(pid),
+      parent: parent ?? 0,
+      group: group ?? 0,
+      command: command.replaceAll("\0", " "),
+    };
   } catch {
     return undefined; // It ended meanwhile.
   }

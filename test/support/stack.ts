@@ -53,6 +53,7 @@ export class TestProject {
     const all = {
       "package.json": '{ "name": "test-project", "type": "module" }\n',
       "Pulumi.yaml": `name: keycloak-apisix\nruntime: nodejs\nmain: ${main}\n`,
+      [main]: program ?? `export * from ${JSON.stringify(path.join(repository, "index.ts"))};\n`,
       ...files,
     };
     for (const [name, text] of Object.entries(all)) {
@@ -71,11 +72,7 @@ export class TestProject {
       KEYCLOAK_PASSWORD: server.password,
       ...env,
     };
-    const project = new TestProject(folder, variables, main);
-    await project.setProgram(
-      program ?? `export * from ${JSON.stringify(path.join(repository, "index.ts"))};\n`,
-    );
-    return project;
+    return new TestProject(folder, variables, main);
   }
 
   /** The same project, run with other environment variables. */
@@ -83,10 +80,8 @@ export class TestProject {
     return new TestProject(this.folder, { ...this.env, ...env }, this.#main);
   }
 
-  async setProgram(source: string): Promise<void> {
-    const file = path.join(this.folder, this.#main);
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, source);
+  setProgram(source: string): Promise<void> {
+    return writeFile(path.join(this.folder, this.#main), source);
   }
 
   async pulumi(...args: string[]): Promise<CliResult> {
