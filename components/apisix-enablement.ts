@@ -68,6 +68,7 @@ const keycloakRoles = ["offline_access", "uma_authorization"];
  * new ApisixEnablement("expertflow", { realm: "expertflow", customerPassword: config.requireSecret("customerPassword") });
  */
 export class ApisixEnablement extends pulumi.ComponentResource {
+  /** Name of the realm. */
   declare readonly realm: pulumi.Output<string>;
   /** clientId of the client. */
   declare readonly client: pulumi.Output<string>;
@@ -93,8 +94,8 @@ export class ApisixEnablement extends pulumi.ComponentResource {
     const parent = { parent: this };
     const withRole = validated(this, args);
 
-    const realm = onceItExists(args.realm);
-    const client = onceItExists(args.client ?? "cim");
+    const realm = onceItExists(args.realm, options);
+    const client = onceItExists(args.client ?? "cim", options);
     const username = pulumi.output(args.customerUsername ?? "customer");
     const password = pulumi.secret(args.customerPassword);
     const { connection } = args;
