@@ -1,14 +1,14 @@
 // The package as it is published: what `npm pack` puts in, and that the real CLI runs it in a program that has nothing
 // to do with this repository, provider included. `npm test` does so for one program; `npm run test:package` for
 // the others too: CommonJS, plain JavaScript, pnpm and Yarn, the oldest and the newest @pulumi/pulumi, the oldest Node.
-import { mkdtemp, readdir, readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { execa } from "execa";
 import { minVersion } from "semver";
 import ts from "typescript";
-import { type GivenOptions, given, password, sameRealm, succeeded } from "../support/given.ts";
+import { type GivenOptions, given, password, sameRealm, succeeded, warnings } from "../support/given.ts";
 import {
   forTypeScript,
   npm,
@@ -127,6 +127,28 @@ const { isDeepStrictEqual } = await import("node:util");
 console.log(JSON.stringify(Object.keys(before).filter((key) => !isDeepStrictEqual(before[key], after[key]))));
 `;
 
+test("a state that an earlier version wrote is run by the installed one, and nothing is forgotten", async (t) => {
+  const program = (name: string) => typescript.replace('"cx"', `"${name}"`);
+  const { realm, stack, project } = await given(t, { program: program("earlier") });
+  const before = await realm.snapshot();
+  succeeded(t, await stack.up());
+  const file = path.join(project.folder, "state.json");
+  succeeded(t, await stack.run("stack", "export", "--file", file));
+  const state = await readFile(file, "utf8");
+  t.true(state.includes("createRequire("));
+  await writeFile(file, state.replaceAll("createRequire(", "createRequire( "));
+  succeeded(t, await stack.run("stack", "import", "--file", file));
+
+  // The earlier text deletes what the text of today has taken over in the same run.
+  await project.setProgram(program("later"));
+  const up = await stack.up();
+  succeeded(t, up);
+  t.deepEqual(warnings(up.output), []);
+  succeeded(t, await stack.preview("--expect-no-changes"));
+  succeeded(t, await stack.destroy());
+  sameRealm(t, await realm.snapshot(), before);
+});
+
 const commonJs = `
 const pulumi = require("@pulumi/pulumi");
 const { ApisixEnablement } = require("keycloak-apisix");
@@ -207,7 +229,7 @@ const others: Record<string, () => GivenOptions> = {
     main: "infra/index.ts",
     files: {
       "package.json": workspace,
-      "pnpm-workspace.yaml": "packages: [infra]\n",
+      "pnpm-workspace.yaml": "packages: [infra]\nstrictDepBuilds: false\n",
       "infra/package.json": programManifest(tarball, esm, forTypeScript),
       "infra/tsconfig.json": tsconfig,
     },
@@ -218,7 +240,7 @@ const others: Record<string, () => GivenOptions> = {
     main: "infra/index.js",
     files: {
       "package.json": workspace,
-      "pnpm-workspace.yaml": "packages: [infra]\nnodeLinker: hoisted\n",
+      "pnpm-workspace.yaml": "packages: [infra]\nnodeLinker: hoisted\nstrictDepBuilds: false\n",
       "infra/package.json": programManifest(tarball),
     },
     install: (folder) => pnpm(folder, "install"),
@@ -262,7 +284,7 @@ if (process.env.TEST_PACKAGE === "all") {
           ...esm,
           dependencies: { "@pulumi/pulumi": pinned["@pulumi/pulumi"], platform: "file:platform" },
         }),
-        "pnpm-workspace.yaml": "hoist: false\n",
+        "pnpm-workspace.yaml": "hoist: false\nstrictDepBuilds: false\n",
         "platform/package.json": programManifest(tarball, {
           name: "platform",
           version: "1.0.0",
