@@ -4,12 +4,14 @@
 import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { execa } from "execa";
 import { minVersion } from "semver";
 import ts from "typescript";
 import { type GivenOptions, given, password, sameRealm, succeeded, warnings } from "../support/given.ts";
 import {
+  copyRepository,
   forTypeScript,
   npm,
   packed,
@@ -17,6 +19,7 @@ import {
   pinned,
   pnpm,
   programManifest,
+  startNpm,
   yarn,
 } from "../support/package.ts";
 
@@ -81,7 +84,14 @@ export const audiences: pulumi.Output<readonly string[] | undefined> = enablemen
 `;
 
 const tsconfig = JSON.stringify({
-  compilerOptions: { module: "nodenext", target: "es2022", strict: true, noEmit: true, types: ["node"] },
+  compilerOptions: {
+    module: "nodenext",
+    moduleResolution: "nodenext",
+    target: "es2022",
+    strict: true,
+    noEmit: true,
+    types: ["node"],
+  },
 });
 
 test("an ESM TypeScript program, installed by npm", async (t) => {
@@ -268,6 +278,18 @@ const others: Record<string, () => GivenOptions> = {
 };
 
 if (process.env.TEST_PACKAGE === "all") {
+  test.serial("a packing that is killed leaves package.json as it was", async (t) => {
+    const folder = path.join(unpacked, "killed");
+    await copyRepository(folder);
+    const manifest = () => readFile(path.join(folder, "package.json"), "utf8");
+    const before = await manifest();
+    const packing = startNpm(folder, "pack", "--pack-destination", unpacked);
+    await until(async () => (await manifest()) !== before);
+    packing.kill("SIGKILL");
+    await until(async () => (await manifest()) === before);
+    t.pass();
+  });
+
   for (const [title, options] of Object.entries(others)) {
     test.serial(title, async (t) => {
       await goesRound(t, options());
@@ -303,6 +325,12 @@ if (process.env.TEST_PACKAGE === "all") {
     );
     t.notRegex(output, /\n\s+at /);
   });
+}
+
+async function until(condition: () => Promise<boolean>, seconds = 60) {
+  for (const end = Date.now() + seconds * 1000; !(await condition()); await sleep(20)) {
+    if (Date.now() > end) throw new Error(`It did not happen within ${seconds} seconds.`);
+  }
 }
 
 /** Installs, and has TypeScript check the program against the installed declarations. */

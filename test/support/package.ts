@@ -46,7 +46,14 @@ export async function copyRepository(folder: string): Promise<void> {
 
 /** Runs npm as somebody would in that folder, whatever npm script these tests run under. */
 export async function npm(folder: string, ...args: string[]): Promise<void> {
-  await execa("npm", args, { cwd: folder, env: npmEnvironment(), ...quiet });
+  await startNpm(folder, ...args);
+}
+
+export function startNpm(folder: string, ...args: string[]) {
+  const running = execa("npm", args, { cwd: folder, env: npmEnvironment(), ...quiet });
+  // Whoever does not wait for it has no use for its failure.
+  running.catch(() => {});
+  return running;
 }
 
 export async function pnpm(folder: string, ...args: string[]): Promise<void> {
