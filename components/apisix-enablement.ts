@@ -13,7 +13,10 @@ import { User } from "./resources/user.ts";
 
 /** Arguments of an {@link ApisixEnablement}. */
 export interface ApisixEnablementArgs {
-  /** Name of the realm; on a multi-tenant CX the tenant's id. The realm must be there, or be created by this program. */
+  /**
+   * Name of the realm; on a multi-tenant CX the tenant's id. The realm must be there, or be created by this program:
+   * then give its output (`realm.realm`), or its name and the option `dependsOn`, so that a preview does not look for it.
+   */
   realm: pulumi.Input<string>;
   /**
    * clientId of the client that customers' tokens are issued at and for. It must be there, or be created by
