@@ -13,7 +13,10 @@ import { User } from "./resources/user.ts";
 
 /** Arguments of an {@link ApisixEnablement}. */
 export interface ApisixEnablementArgs {
-  /** Name of the realm; on a multi-tenant CX the tenant's id. The realm must be there, or be created by this program. */
+  /**
+   * Name of the realm; on a multi-tenant CX the tenant's id. The realm must be there, or be created by this program:
+   * then give its output (`realm.realm`), or its name and the option `dependsOn`, so that a preview does not look for it.
+   */
   realm: pulumi.Input<string>;
   /**
    * clientId of the client that customers' tokens are issued at and for. It must be there, or be created by
@@ -68,6 +71,7 @@ const keycloakRoles = ["offline_access", "uma_authorization"];
  * new ApisixEnablement("expertflow", { realm: "expertflow", customerPassword: config.requireSecret("customerPassword") });
  */
 export class ApisixEnablement extends pulumi.ComponentResource {
+  /** Name of the realm. */
   declare readonly realm: pulumi.Output<string>;
   /** clientId of the client. */
   declare readonly client: pulumi.Output<string>;
@@ -93,8 +97,8 @@ export class ApisixEnablement extends pulumi.ComponentResource {
     const parent = { parent: this };
     const withRole = validated(this, args);
 
-    const realm = onceItExists(args.realm);
-    const client = onceItExists(args.client ?? "cim");
+    const realm = onceItExists(args.realm, options);
+    const client = onceItExists(args.client ?? "cim", options);
     const username = pulumi.output(args.customerUsername ?? "customer");
     const password = pulumi.secret(args.customerPassword);
     const { connection } = args;

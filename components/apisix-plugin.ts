@@ -2,18 +2,27 @@
 
 /** The object that stands under `openid-connect` in a route's `plugins`; every field the guide sets. */
 export interface OpenidConnectPlugin {
+  /** clientId of the client that asks Keycloak, and must be in a token's audience. */
   client_id: string;
   /** Left out for a public client, which has none. */
   client_secret?: string;
+  /** Name of the realm. */
   realm: string;
+  /** Address of the realm's `/.well-known/openid-configuration`, as APISIX reaches it. */
   discovery: string;
+  /** Only tokens, no logins: a request without one is refused. */
   bearer_only: true;
+  /** How the token must be signed, where APISIX itself verifies the signature. */
   token_signing_alg_values_expected: "RS256";
+  /** The APIs get the token as the widget sent it, in `Authorization`. */
   set_access_token_header: false;
+  /** No `X-Userinfo` for the APIs. */
   set_userinfo_header: false;
   /** The guide's list. APISIX knows no such field and ignores it: `claim_validator` is what enforces. */
   audience: string[];
+  /** Scopes that a token must have. */
   required_scopes: string[];
+  /** Refuses a token whose audience lacks `client_id`. Newer releases of APISIX know it, older ones ignore it. */
   claim_validator: { audience: { match_with_client_id: true } };
 }
 

@@ -1,22 +1,46 @@
-// The two things that Pulumi's SDK knows and does not offer in its types. Both are guarded: without them the
-// component still works, it only knows less.
+// What Pulumi's SDK knows and does not offer in its types. All of it is guarded: without it the component still works, it
+// only knows less.
 import * as pulumi from "@pulumi/pulumi";
 
 /**
- * The same value, but unknown as long as a resource that it comes from is still to be created. `realm.realm`
- * is known in the preview of the very `up` that creates the realm, and looking for it there would fail.
+ * The same value, but unknown as long as something is still to be created that it comes from, or that the component
+ * waits for (`dependsOn`, or a resource as its parent). `realm.realm` is known in the preview of the very `up` that
+ * creates the realm, and a name written out always is: looking for it there would fail.
  */
-export function onceItExists(value: pulumi.Input<string>): pulumi.Output<string> {
+export function onceItExists(
+  value: pulumi.Input<string>,
+  { dependsOn = [], parent }: pulumi.ComponentResourceOptions = {},
+): pulumi.Output<string> {
   const output = pulumi.output(value) as pulumi.Output<string> & {
     allResources?: () => Promise<Set<pulumi.Resource>>;
   };
-  if (typeof output.allResources !== "function") return output;
-  const ids = output
-    .allResources()
-    .then((resources) =>
-      [...resources].flatMap((resource) => (pulumi.CustomResource.isInstance(resource) ? [resource.id] : [])),
-    );
-  return pulumi.all([output, pulumi.output(ids)]).apply(([known]) => known);
+  const ids = (resources: Iterable<pulumi.Resource>) => pulumi.output(idsOf(resources, parent));
+  const source = output.allResources?.().then(ids);
+  const awaited = pulumi
+    .output(dependsOn as pulumi.Input<object>)
+    .apply((given) => ids([given].flat() as pulumi.Resource[]));
+  const above = pulumi.CustomResource.isInstance(parent) ? parent.id : undefined;
+  return pulumi.all([output, source, awaited, above]).apply(([known]) => known);
+}
+
+type Relatives = {
+  readonly __childResources?: Set<pulumi.Resource>;
+  readonly __parentResource?: pulumi.Resource;
+};
+
+/** Of a component the ids of what it consists of; not of one that this very component is a part of. */
+function idsOf(
+  resources: Iterable<pulumi.Resource>,
+  parent: pulumi.Resource | undefined,
+): pulumi.Output<string>[] {
+  const ancestors = new Set<pulumi.Resource>();
+  for (let each = parent; each; each = (each as Relatives).__parentResource) ancestors.add(each);
+  const ids = (resource: pulumi.Resource): pulumi.Output<string>[] => {
+    if (pulumi.CustomResource.isInstance(resource)) return [resource.id];
+    if (ancestors.has(resource)) return [];
+    return [...((resource as Relatives).__childResources ?? [])].flatMap(ids);
+  };
+  return [...resources].flatMap(ids);
 }
 
 /** Does the stack keep this config key in the clear? False where it is a secret, or not in the stack's file. */

@@ -6,6 +6,7 @@ import { execa } from "execa";
 
 export interface Process {
   pid: number;
+  parent: number;
   /** The process group, which is the pid of the process that was started detached. */
   group: number;
   command: string;
@@ -23,20 +24,25 @@ async function readProcess(pid: string, environment: boolean): Promise<Process |
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
     // After the program's name, which may hold anything: state, parent, group.
-    const group = Number(stat.slice(stat.lastIndexOf(")")).split(" ")[3]);
+    const [, , parent, group] = stat.slice(stat.lastIndexOf(")")).split(" ").map(Number);
     let command = await readFile(`/proc/${pid}/cmdline`, "utf8");
     if (environment) command += await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
-    return { pid: Number(pid), group, command: command.replaceAll("\0", " ") };
+    return {
+      pid: Number(pid),
+      parent: parent ?? 0,
+      group: group ?? 0,
+      command: command.replaceAll("\0", " "),
+    };
   } catch {
     return undefined; // It ended meanwhile.
   }
 }
 
 async function listWithPs(environment: boolean): Promise<Process[]> {
-  const { stdout } = await execa("ps", [environment ? "-AwwE" : "-Aww", "-o", "pid=,pgid=,command="]);
+  const { stdout } = await execa("ps", [environment ? "-AwwE" : "-Aww", "-o", "pid=,ppid=,pgid=,command="]);
   return stdout.split("\n").flatMap((line) => {
-    const [, pid, group, command] = line.match(/^\s*(\d+)\s+(\d+)\s+(.*)$/) ?? [];
-    return command ? [{ pid: Number(pid), group: Number(group), command }] : [];
+    const [, pid, parent, group, command] = line.match(/^\s*(\d+)\s+(\d+)\s+(\d+)\s+(.*)$/) ?? [];
+    return command ? [{ pid: Number(pid), parent: Number(parent), group: Number(group), command }] : [];
   });
 }
 

@@ -1,5 +1,6 @@
 // `npm test`: lint, then every test against the real engine and a real Keycloak of its own. `npm run test:unit`: only
-// what needs neither. Further arguments go to ava. The last line is "N passed, N failed".
+// what needs neither. `npm run test:package`: the published package in every layout and with the oldest and newest of
+// what it supports. Further arguments go to ava. The last line is "N passed, N failed".
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
@@ -14,8 +15,13 @@ import { engineSteps, failWith, runSteps } from "./steps.ts";
 
 const given = process.argv.slice(2);
 const unit = given.includes("--unit");
-const avaArguments = given.filter((argument) => argument !== "--unit");
-const unitFiles = ["test/unit/**/*.test.ts", "components/**/*.test.ts"];
+const published = given.includes("--package");
+const avaArguments = given.filter((argument) => argument !== "--unit" && argument !== "--package");
+const ownFiles = unit
+  ? ["test/unit/**/*.test.ts", "components/**/*.test.ts"]
+  : published
+    ? ["test/cli/package.test.ts"]
+    : [];
 
 // Every process of this run carries this, and so it is found again, whatever became of those that started it.
 const mark = `KEYCLOAK_APISIX_TEST_RUN=${randomUUID()}`;
@@ -90,6 +96,7 @@ async function testEnvironment(): Promise<Record<string, string | undefined>> {
     NODE_COMPILE_CACHE: compileCache,
     TMPDIR: folder,
     FORCE_COLOR: "0",
+    ...(published && { TEST_PACKAGE: "all" }),
   };
 }
 
@@ -110,10 +117,9 @@ async function lint() {
  * breaks off, or runs nothing, has failed whatever it reported.
  */
 async function runTests(environment: Record<string, string | undefined>) {
-  const files = unit ? unitFiles : [];
   let ticks = 0;
   let summary: string[] = [];
-  const { exitCode } = await execa(bin("ava"), [...files, ...avaArguments], {
+  const { exitCode } = await execa(bin("ava"), [...ownFiles, ...avaArguments], {
     cwd: root,
     env: environment,
     extendEnv: false,

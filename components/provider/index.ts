@@ -17,8 +17,12 @@ type Properties = Record<string, unknown> & { readonly kind: string };
 
 let lifecycles: ReadonlyMap<string, Lifecycle<never>> | undefined;
 
-/** Called once a process, before anything else; synchronous, because the host does not wait for it. */
+/**
+ * Called before anything else; synchronous, because the host does not wait for it. The host calls it again for each
+ * other text of the stub, as an earlier version has left it in the state; all of them share what this run knows.
+ */
 export function configure(readConfig: ReadConfig): void {
+  if (lifecycles) return;
   const process = new ProviderProcess(readConfig);
   lifecycles = new Map<string, Lifecycle<never>>([
     [audienceMapper.kind, lifecycle(audienceMapper, process) as Lifecycle<never>],
@@ -70,7 +74,13 @@ async function call<Result>(
   action: (lifecycle: Lifecycle<never>, own: never) => Promise<Result>,
 ): Promise<Result> {
   try {
-    const found = lifecycles?.get(properties.kind);
+    if (!lifecycles) {
+      throw new KeycloakError(
+        "The connection to Keycloak is not known here: @pulumi/pulumi is older than 3.141 and gives dynamic providers no configuration; install a newer one.",
+        { shared: true },
+      );
+    }
+    const found = lifecycles.get(properties.kind);
     if (!found) {
       throw new KeycloakError(
         `This version of keycloak-apisix does not know the kind '${properties.kind}': the state was written by a newer one, so install that.`,

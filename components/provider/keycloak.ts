@@ -390,7 +390,7 @@ export class RealmSession {
       .then((realms) => realms.flatMap((realm) => realm.realm ?? []))
       .catch(() => []);
     return new MissingError(
-      `Realm '${this.name}' is not on Keycloak at ${this.session.server}.${near("realm", this.name, others)} CX ships its realms as an import: import it first, or correct the name. If this very program creates it, hand over the realm resource's output instead of its name.`,
+      `Realm '${this.name}' is not on Keycloak at ${this.session.server}.${near("realm", this.name, others)} CX ships its realms as an import: import it first, or correct the name. If this very program creates it, hand over the realm resource's output instead of its name, or that resource as 'dependsOn'.`,
     );
   }
 
@@ -407,7 +407,7 @@ export class RealmSession {
     }
     const names = others.flatMap((client) => client.clientId ?? []);
     return new MissingError(
-      `Client '${clientId}' is not in realm '${this.name}' at ${this.session.server}.${near("client", clientId, names)} Correct the name, or create the client first; if this very program creates it, hand over the client resource's output instead of its name.`,
+      `Client '${clientId}' is not in realm '${this.name}' at ${this.session.server}.${near("client", clientId, names)} Correct the name, or create the client first; if this very program creates it, hand over the client resource's output instead of its name, or that resource as 'dependsOn'.`,
     );
   }
 }

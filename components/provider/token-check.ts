@@ -26,14 +26,21 @@ export interface TokenCheckInputs extends KindInputs {
 
 /** What was verified; never the token. */
 export interface VerifiedToken {
+  /** The realm's address, as the token's `iss` has it. */
   readonly issuer: string;
+  /** The token's `aud`. */
   readonly audiences: readonly string[];
+  /** The token's `scope`, one by one. */
   readonly scopes: readonly string[];
+  /** Its realm roles. */
   readonly roles: readonly string[];
+  /** `kid` of the realm's key that the signature was verified with. */
   readonly keyId: string;
+  /** How it is signed: `RS256`. */
   readonly algorithm: string;
   /** Where introspection said `active: true`; undefined for a public client, which cannot ask. */
   readonly introspectedAt?: string;
+  /** When it was verified (ISO 8601). */
   readonly verifiedAt: string;
 }
 

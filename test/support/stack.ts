@@ -23,8 +23,14 @@ export interface Step {
 }
 
 export interface ProjectOptions {
-  /** Source of the program, ESM TypeScript; without it the repository's own program runs. */
+  /** Source of the program; without it the repository's own program runs. */
   readonly program?: string;
+  /** The program's file, Pulumi.yaml's `main`: `index.ts` unless said. */
+  readonly main?: string;
+  /** Further files by their path, over the project's own package.json and Pulumi.yaml too. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Lays out node_modules; without it as npm would, with this very repository as the installed package. */
+  readonly install?: (folder: string) => Promise<void>;
   readonly env?: Record<string, string | undefined>;
 }
 
@@ -32,31 +38,30 @@ export interface ProjectOptions {
 export class TestProject {
   readonly folder: string;
   readonly env: Record<string, string | undefined>;
+  readonly #main: string;
 
-  private constructor(folder: string, env: Record<string, string | undefined>) {
+  private constructor(folder: string, env: Record<string, string | undefined>, main: string) {
     this.folder = folder;
     this.env = env;
+    this.#main = main;
   }
 
-  static async create({ program, env = {} }: ProjectOptions = {}): Promise<TestProject> {
+  static async create(options: ProjectOptions = {}): Promise<TestProject> {
+    const { program, main = "index.ts", files, install = linkRepository, env = {} } = options;
     const folder = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-test-"));
     await mkdir(path.join(folder, "state"));
-    await mkdir(path.join(folder, "node_modules"));
-    // As npm would lay it out, with this very repository as the installed package.
-    await symlink(repository, path.join(folder, "node_modules", "keycloak-apisix"));
-    for (const dependency of await readdir(path.join(repository, "node_modules"))) {
-      if (dependency.startsWith(".")) continue;
-      await symlink(
-        path.join(repository, "node_modules", dependency),
-        path.join(folder, "node_modules", dependency),
-      );
+    const all = {
+      "package.json": '{ "name": "test-project", "type": "module" }\n',
+      "Pulumi.yaml": `name: keycloak-apisix\nruntime: nodejs\nmain: ${main}\n`,
+      [main]: program ?? `export * from ${JSON.stringify(path.join(repository, "index.ts"))};\n`,
+      ...files,
+    };
+    for (const [name, text] of Object.entries(all)) {
+      await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
+      await writeFile(path.join(folder, name), text);
     }
-    await writeFile(path.join(folder, "package.json"), '{ "name": "test-project", "type": "module" }\n');
-    await writeFile(
-      path.join(folder, "Pulumi.yaml"),
-      "name: keycloak-apisix\nruntime: nodejs\nmain: index.ts\n",
-    );
-    const project = new TestProject(folder, {
+    await install(folder);
+    const variables = {
       PULUMI_BACKEND_URL: `file://${path.join(folder, "state")}`,
       PULUMI_CONFIG_PASSPHRASE: "passphrase of this test",
       PULUMI_SKIP_UPDATE_CHECK: "true",
@@ -66,20 +71,17 @@ export class TestProject {
       KEYCLOAK_USER: server.username,
       KEYCLOAK_PASSWORD: server.password,
       ...env,
-    });
-    await project.setProgram(
-      program ?? `export * from ${JSON.stringify(path.join(repository, "index.ts"))};\n`,
-    );
-    return project;
+    };
+    return new TestProject(folder, variables, main);
   }
 
   /** The same project, run with other environment variables. */
   with(env: Record<string, string | undefined>): TestProject {
-    return new TestProject(this.folder, { ...this.env, ...env });
+    return new TestProject(this.folder, { ...this.env, ...env }, this.#main);
   }
 
   setProgram(source: string): Promise<void> {
-    return writeFile(path.join(this.folder, "index.ts"), source);
+    return writeFile(path.join(this.folder, this.#main), source);
   }
 
   async pulumi(...args: string[]): Promise<CliResult> {
@@ -104,6 +106,16 @@ export class TestProject {
 
   async delete(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function linkRepository(folder: string): Promise<void> {
+  const modules = path.join(folder, "node_modules");
+  await mkdir(modules);
+  await symlink(repository, path.join(modules, "keycloak-apisix"));
+  for (const dependency of await readdir(path.join(repository, "node_modules"))) {
+    if (dependency.startsWith(".")) continue;
+    await symlink(path.join(repository, "node_modules", dependency), path.join(modules, dependency));
   }
 }
 

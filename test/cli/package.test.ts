@@ -1,0 +1,377 @@
+// The package as it is published: what `npm pack` puts in, and that the real CLI runs it in a program that has nothing
+// to do with this repository, provider included. `npm test` does so for one program; `npm run test:package` for
+// the others too: CommonJS, plain JavaScript, pnpm and Yarn, the oldest and the newest @pulumi/pulumi, the oldest Node.
+import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import test, { type ExecutionContext } from "ava";
+import { execa } from "execa";
+import { minVersion } from "semver";
+import ts from "typescript";
+import { type GivenOptions, given, password, sameRealm, succeeded, warnings } from "../support/given.ts";
+import {
+  copyRepository,
+  forTypeScript,
+  npm,
+  packed,
+  peerDependencies,
+  pinned,
+  pnpm,
+  programManifest,
+  startNpm,
+  yarn,
+} from "../support/package.ts";
+
+const { tarball, source } = await packed();
+const unpacked = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-unpacked-"));
+await execa("tar", ["-xzf", tarball, "-C", unpacked]);
+const inPackage = (name: string) => path.join(unpacked, "package", name);
+/** Holds the oldest Node, away from the programs: it is no dependency of theirs. */
+const nodes = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-node-"));
+const files = (await readdir(inPackage(""), { recursive: true, withFileTypes: true }))
+  .filter((entry) => entry.isFile())
+  .map((entry) => path.relative(inPackage(""), path.join(entry.parentPath, entry.name)))
+  .toSorted();
+
+test("npm pack holds JavaScript, declarations and source maps of every module, and nothing else", async (t) => {
+  const modules = (await readdir(path.join(source, "components"), { recursive: true }))
+    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+    .map((name) => name.slice(0, -".ts".length));
+  t.deepEqual(
+    files,
+    [
+      ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
+      ...modules.flatMap((name) =>
+        [".d.ts", ".js", ".js.map"].map((extension) => `dist/${name}${extension}`),
+      ),
+    ].toSorted(),
+  );
+  for (const file of files.filter((name) => /\.(js|d\.ts)$/.test(name))) {
+    const text = await readFile(inPackage(file), "utf8");
+    for (const [, target = ""] of text.matchAll(/(?:from|import\()\s*["'](\.[^"']*)["']/g)) {
+      const asFile = path.join(path.dirname(file), target);
+      t.true(files.includes(asFile), `${file} points at ${target}`);
+    }
+  }
+  const map = JSON.parse(await readFile(inPackage("dist/provider/lifecycle.js.map"), "utf8"));
+  t.deepEqual(map.sourcesContent, [
+    await readFile(path.join(source, "components/provider/lifecycle.ts"), "utf8"),
+  ]);
+});
+
+test("npm pack leaves the repository as it was", async (t) => {
+  const listing = await readdir(source);
+  t.false(listing.includes("dist") || listing.some((name) => name.endsWith(".tgz")), listing.join(" "));
+  const repository = path.join(import.meta.dirname, "..", "..", "package.json");
+  const [before, after] = [repository, path.join(source, "package.json")];
+  t.is(await readFile(after, "utf8"), await readFile(before, "utf8"));
+  const published = JSON.parse(await readFile(inPackage("package.json"), "utf8"));
+  for (const key of ["scripts", "workspaces", "devDependencies"]) t.false(key in published, key);
+});
+
+const typescript = `
+import * as pulumi from "@pulumi/pulumi";
+import { ApisixEnablement, type ApisixEnablementArgs } from "keycloak-apisix";
+
+const config = new pulumi.Config("keycloak-apisix");
+const args: ApisixEnablementArgs = {
+  realm: config.require("realm"),
+  customerPassword: config.requireSecret("customerPassword"),
+};
+const enablement = new ApisixEnablement("cx", args);
+export const audiences: pulumi.Output<readonly string[] | undefined> = enablement.token.apply((token) => token?.audiences);
+`;
+
+const tsconfig = JSON.stringify({
+  compilerOptions: {
+    module: "nodenext",
+    moduleResolution: "nodenext",
+    target: "es2022",
+    strict: true,
+    noEmit: true,
+    types: ["node"],
+  },
+});
+
+test("an ESM TypeScript program, installed by npm", async (t) => {
+  const project = await goesRound(t, {
+    program: typescript,
+    files: {
+      "package.json": programManifest(tarball, { type: "module" }, forTypeScript),
+      "tsconfig.json": tsconfig,
+    },
+    install: npmAndTsc,
+  });
+  const installed = (name: string) => path.join(project.folder, "node_modules", name);
+
+  t.deepEqual(undocumented(project.folder), []);
+  t.false(
+    (await readdir(installed("@pulumi"))).includes("keycloak"),
+    "neither this nor its plugin is needed",
+  );
+
+  // What importing it changes, beside what @pulumi/pulumi does.
+  const { stdout, stderr } = await execa(
+    process.execPath,
+    ["--input-type=module", "--eval", importsWithoutEffect],
+    { cwd: project.folder },
+  );
+  t.is(stdout + stderr, "[]");
+});
+
+const importsWithoutEffect = `
+import "@pulumi/pulumi";
+const look = () => ({
+  globals: Reflect.ownKeys(globalThis).map(String),
+  listeners: process.eventNames().map((name) => [String(name), process.listenerCount(name)]),
+  open: process.getActiveResourcesInfo().length,
+  environment: { ...process.env },
+  folder: process.cwd(),
+  console: Object.values(console),
+});
+const before = look();
+await import("keycloak-apisix");
+const after = look();
+const { isDeepStrictEqual } = await import("node:util");
+console.log(JSON.stringify(Object.keys(before).filter((key) => !isDeepStrictEqual(before[key], after[key]))));
+`;
+
+test("a state that an earlier version wrote is run by the installed one, and nothing is forgotten", async (t) => {
+  const program = (name: string) => typescript.replace('"cx"', `"${name}"`);
+  const { realm, stack, project } = await given(t, { program: program("earlier") });
+  const before = await realm.snapshot();
+  succeeded(t, await stack.up());
+  const file = path.join(project.folder, "state.json");
+  succeeded(t, await stack.run("stack", "export", "--file", file));
+  const state = await readFile(file, "utf8");
+  t.true(state.includes("createRequire("));
+  await writeFile(file, state.replaceAll("createRequire(", "createRequire( "));
+  succeeded(t, await stack.run("stack", "import", "--file", file));
+
+  // The earlier text deletes what the text of today has taken over in the same run.
+  await project.setProgram(program("later"));
+  const up = await stack.up();
+  succeeded(t, up);
+  t.deepEqual(warnings(up.output), []);
+  succeeded(t, await stack.preview("--expect-no-changes"));
+  succeeded(t, await stack.destroy());
+  sameRealm(t, await realm.snapshot(), before);
+});
+
+const commonJs = `
+const pulumi = require("@pulumi/pulumi");
+const { ApisixEnablement } = require("keycloak-apisix");
+const config = new pulumi.Config("keycloak-apisix");
+const enablement = new ApisixEnablement("cx", {
+  realm: config.require("realm"),
+  customerPassword: config.requireSecret("customerPassword"),
+});
+exports.audiences = enablement.token.apply((token) => token.audiences);
+`;
+
+const javascript = commonJs
+  .replace(/const (.*) = require\((.*)\);/g, "import $1 from $2;")
+  .replace("import pulumi from", "import * as pulumi from")
+  .replace("exports.audiences", "export const audiences");
+
+const esm = { type: "module" };
+const oldest = { "@pulumi/pulumi": minVersion(peerDependencies["@pulumi/pulumi"] ?? "")?.version };
+const newest = { "@pulumi/pulumi": "latest" };
+const oldestNode = "22.12.0";
+const workspace = JSON.stringify({ name: "workspace", private: true, workspaces: ["infra"] });
+
+const others: Record<string, () => GivenOptions> = {
+  "a CommonJS TypeScript program with the oldest @pulumi/pulumi": () => ({
+    program: typescript,
+    files: {
+      "package.json": programManifest(tarball, {}, { ...forTypeScript, ...oldest }),
+      "tsconfig.json": tsconfig,
+    },
+    install: npmAndTsc,
+  }),
+  "an ESM TypeScript program with the oldest @pulumi/pulumi": () => ({
+    program: typescript,
+    files: {
+      "package.json": programManifest(tarball, esm, { ...forTypeScript, ...oldest }),
+      "tsconfig.json": tsconfig,
+    },
+    install: npmAndTsc,
+  }),
+  "a CommonJS TypeScript program with `moduleResolution: node` and the newest @pulumi/pulumi": () => ({
+    program: typescript,
+    files: {
+      "package.json": programManifest(tarball, {}, { ...forTypeScript, ...newest }),
+      "tsconfig.json": JSON.stringify({
+        compilerOptions: {
+          module: "commonjs",
+          moduleResolution: "node",
+          target: "es2020",
+          strict: true,
+          noEmit: true,
+        },
+      }),
+    },
+    install: npmAndTsc,
+  }),
+  [`a CommonJS program on Node ${oldestNode}, with the newest @pulumi/pulumi`]: () => {
+    const node = path.join(nodes, "node_modules", ".bin");
+    return {
+      program: commonJs,
+      main: "index.js",
+      files: { "package.json": programManifest(tarball, {}, newest) },
+      install: async (folder) => {
+        await npm(folder, "install");
+        const name = `node-${process.platform}-${process.arch}@${oldestNode}`;
+        await npm(nodes, "install", "--no-save", "--prefix", nodes, name);
+      },
+      env: { PATH: `${node}${path.delimiter}${process.env.PATH}` },
+    };
+  },
+  "a plain ESM program in a subfolder": () => ({
+    program: javascript,
+    main: "programs/cx/index.js",
+    files: { "package.json": programManifest(tarball, esm) },
+    install: (folder) => npm(folder, "install"),
+  }),
+  "an ESM TypeScript program in a pnpm workspace": () => ({
+    program: typescript,
+    main: "infra/index.ts",
+    files: {
+      "package.json": workspace,
+      "pnpm-workspace.yaml": "packages: [infra]\nstrictDepBuilds: false\n",
+      "infra/package.json": programManifest(tarball, esm, forTypeScript),
+      "infra/tsconfig.json": tsconfig,
+    },
+    install: (folder) => pnpm(folder, "install"),
+  }),
+  "a CommonJS program in a pnpm workspace, hoisted": () => ({
+    program: commonJs,
+    main: "infra/index.js",
+    files: {
+      "package.json": workspace,
+      "pnpm-workspace.yaml": "packages: [infra]\nnodeLinker: hoisted\nstrictDepBuilds: false\n",
+      "infra/package.json": programManifest(tarball),
+    },
+    install: (folder) => pnpm(folder, "install"),
+  }),
+  "a CommonJS TypeScript program in a Yarn workspace, hoisted": () => ({
+    program: typescript,
+    main: "infra/index.ts",
+    files: {
+      "package.json": workspace,
+      ".yarnrc.yml": "nodeLinker: node-modules\nenableTelemetry: false\n",
+      "infra/package.json": programManifest(tarball, {}, forTypeScript),
+      "infra/tsconfig.json": tsconfig,
+    },
+    install: (folder) => yarn(folder, "install"),
+  }),
+  "a plain ESM program installed by Yarn with its pnpm linker": () => ({
+    program: javascript,
+    main: "index.js",
+    files: {
+      "package.json": programManifest(tarball, esm),
+      ".yarnrc.yml": "nodeLinker: pnpm\nenableTelemetry: false\n",
+    },
+    install: (folder) => yarn(folder, "install"),
+  }),
+};
+
+if (process.env.TEST_PACKAGE === "all") {
+  test.serial("a packing that is killed leaves package.json as it was", async (t) => {
+    const folder = path.join(unpacked, "killed");
+    await copyRepository(folder);
+    const manifest = () => readFile(path.join(folder, "package.json"), "utf8");
+    const before = await manifest();
+    const packing = startNpm(folder, "pack", "--pack-destination", unpacked);
+    await until(async () => (await manifest()) !== before);
+    packing.kill("SIGKILL");
+    await until(async () => (await manifest()) === before);
+    t.pass();
+  });
+
+  for (const [title, options] of Object.entries(others)) {
+    test.serial(title, async (t) => {
+      await goesRound(t, options());
+    });
+  }
+
+  test.serial("a program that has the package only through another one is told what to add", async (t) => {
+    const { stack } = await given(t, {
+      program: javascript.replace('"keycloak-apisix"', '"platform"'),
+      main: "index.js",
+      files: {
+        "package.json": JSON.stringify({
+          private: true,
+          ...esm,
+          dependencies: { "@pulumi/pulumi": pinned["@pulumi/pulumi"], platform: "file:platform" },
+        }),
+        "pnpm-workspace.yaml": "hoist: false\nstrictDepBuilds: false\n",
+        "platform/package.json": programManifest(tarball, {
+          name: "platform",
+          version: "1.0.0",
+          exports: "./index.js",
+          ...esm,
+        }),
+        "platform/index.js": 'export * from "keycloak-apisix";\n',
+      },
+      install: (folder) => pnpm(folder, "install"),
+    });
+    const { exitCode, output } = await stack.preview();
+    t.not(exitCode, 0);
+    t.regex(
+      output,
+      /keycloak-apisix is not installed where the program runs .*add it to the program's own dependencies/,
+    );
+    t.notRegex(output, /\n\s+at /);
+  });
+}
+
+async function until(condition: () => Promise<boolean>, seconds = 60) {
+  for (const end = Date.now() + seconds * 1000; !(await condition()); await sleep(20)) {
+    if (Date.now() > end) throw new Error(`It did not happen within ${seconds} seconds.`);
+  }
+}
+
+/** Installs, and has TypeScript check the program against the installed declarations. */
+async function npmAndTsc(folder: string) {
+  await npm(folder, "install");
+  await execa(path.join(folder, "node_modules", ".bin", "tsc"), [], { cwd: folder });
+}
+
+/** preview, up, preview, destroy, of a program that enables the realm in the configuration. */
+async function goesRound(t: ExecutionContext, options: GivenOptions) {
+  const { realm, stack, project } = await given(t, options);
+  const before = await realm.snapshot();
+  succeeded(t, await stack.preview());
+  sameRealm(t, await realm.snapshot(), before);
+  succeeded(t, await stack.up());
+  t.deepEqual((await stack.outputs()).audiences.toSorted(), ["account", "cim"]);
+  t.true(await realm.canLogIn(password));
+  succeeded(t, await stack.preview("--expect-no-changes"));
+  succeeded(t, await stack.destroy());
+  sameRealm(t, await realm.snapshot(), before);
+  return project;
+}
+
+/** Public names without a doc comment, in the declarations that a program in this folder gets. */
+function undocumented(folder: string): string[] {
+  const program = ts.createProgram([path.join(folder, "index.ts")], {
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+  });
+  const checker = program.getTypeChecker();
+  const declarations = program
+    .getSourceFiles()
+    .find(({ fileName }) => fileName.endsWith("keycloak-apisix/dist/index.d.ts"));
+  const module = declarations && checker.getSymbolAtLocation(declarations);
+  if (!module) return ["no declarations found"];
+  const has = (symbol: ts.Symbol) => symbol.getDocumentationComment(checker).length > 0;
+  const isOurs = (symbol: ts.Symbol) =>
+    symbol.declarations?.some((each) => each.getSourceFile().fileName.includes("keycloak-apisix/dist/"));
+  return checker.getExportsOfModule(module).flatMap((exported) => {
+    const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
+    const members = checker.getDeclaredTypeOfSymbol(symbol).getProperties().filter(isOurs);
+    return [symbol, ...members].filter((each) => !has(each)).map((each) => checker.symbolToString(each));
+  });
+}

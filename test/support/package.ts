@@ -1,0 +1,118 @@
+// The published package as its users get it: packed from a copy of this repository, so that the one under test stays
+// as it is, and installed by npm, pnpm or Yarn in a folder that has nothing to do with it.
+import { cp, mkdtemp, readFile, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { execa } from "execa";
+import { repository } from "./stack.ts";
+
+type Versions = Readonly<Record<string, string>>;
+const manifest = JSON.parse(await readFile(path.join(repository, "package.json"), "utf8"));
+/** Versions that package.json pins, so that the tests and the repository run the same. */
+export const pinned: Versions = manifest.devDependencies;
+export const peerDependencies: Versions = manifest.peerDependencies;
+
+/** Other package managers than npm, fetched by npm itself. */
+const managers = { pnpm: ["pnpm@12.21.0", "pnpm"], yarn: ["@yarnpkg/cli-dist@4.18.1", "yarn"] } as const;
+
+export interface Packed {
+  /** The copy of the repository that it was packed from. */
+  readonly source: string;
+  readonly tarball: string;
+}
+
+let once: Promise<Packed> | undefined;
+
+/** `npm pack`, once for all tests of a file. */
+export function packed(): Promise<Packed> {
+  once ??= pack();
+  return once;
+}
+
+async function pack(): Promise<Packed> {
+  const folder = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-pack-"));
+  const source = path.join(folder, "repository");
+  await copyRepository(source);
+  await npm(source, "pack", "--silent", "--pack-destination", folder);
+  return { source, tarball: path.join(folder, `keycloak-apisix-${manifest.version}.tgz`) };
+}
+
+/** A copy of this repository without what is made, with its very dependencies. */
+export async function copyRepository(folder: string): Promise<void> {
+  const made = new Set(["node_modules", ".local", ".git", "dist"].map((name) => path.join(repository, name)));
+  await cp(repository, folder, { recursive: true, filter: (file) => !made.has(file) });
+  await symlink(path.join(repository, "node_modules"), path.join(folder, "node_modules"));
+}
+
+/** Runs npm as somebody would in that folder, whatever npm script these tests run under. */
+export async function npm(folder: string, ...args: string[]): Promise<void> {
+  await startNpm(folder, ...args);
+}
+
+export function startNpm(folder: string, ...args: string[]) {
+  const running = execa("npm", args, { cwd: folder, env: npmEnvironment(), ...quiet });
+  // Whoever does not wait for it has no use for its failure.
+  running.catch(() => {});
+  return running;
+}
+
+export async function pnpm(folder: string, ...args: string[]): Promise<void> {
+  await manager("pnpm", folder, args);
+}
+
+export async function yarn(folder: string, ...args: string[]): Promise<void> {
+  await manager("yarn", folder, args);
+}
+
+async function manager(name: keyof typeof managers, folder: string, args: string[]): Promise<void> {
+  const [version, command] = managers[name];
+  const env = npmEnvironment();
+  const { stdout: registry } = await execa("npm", ["config", "get", "registry"], {
+    cwd: folder,
+    env,
+    ...quiet,
+  });
+  await execa("npm", ["exec", "--yes", `--package=${version}`, "--", command, ...args], {
+    cwd: folder,
+    env: {
+      ...env,
+      npm_config_registry: registry,
+      YARN_NPM_REGISTRY_SERVER: registry,
+      // Yarn and pnpm refuse to write a lockfile where this is set.
+      CI: undefined,
+    },
+    ...quiet,
+  });
+}
+
+const quiet = { extendEnv: false, stdin: "ignore", all: true } as const;
+
+function npmEnvironment(): Record<string, string | undefined> {
+  const ofThisRun = /^npm_(package|lifecycle|command|config_(local_prefix|silent|loglevel|workspace))/;
+  return {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofThisRun.test(name))),
+    npm_config_audit: "false",
+    npm_config_fund: "false",
+    npm_config_prefer_offline: "true",
+  };
+}
+
+/** package.json of a program that has the package as its dependency. */
+export function programManifest(tarball: string, fields: object = {}, dependencies: object = {}): string {
+  return JSON.stringify({
+    name: "program",
+    private: true,
+    ...fields,
+    dependencies: {
+      "@pulumi/pulumi": pinned["@pulumi/pulumi"],
+      "keycloak-apisix": `file:${tarball}`,
+      ...dependencies,
+    },
+  });
+}
+
+/** What a TypeScript program has besides. */
+export const forTypeScript = {
+  "@types/node": pinned["@types/node"],
+  typescript: pinned.typescript,
+};
