@@ -5,6 +5,8 @@ export interface OpenidConnectPlugin {
   client_id: string;
   /** Left out for a public client, which has none. */
   client_secret?: string;
+  /** Only for a public client, which cannot ask the introspection endpoint: the realm's keys verify the token. */
+  use_jwks?: true;
   realm: string;
   discovery: string;
   bearer_only: true;
@@ -14,7 +16,8 @@ export interface OpenidConnectPlugin {
   /** The guide's list. APISIX knows no such field and ignores it: `claim_validator` is what enforces. */
   audience: string[];
   required_scopes: string[];
-  claim_validator: { audience: { match_with_client_id: true } };
+  /** APISIX 3.12 and newer. Up to 3.17 `match_with_client_id` alone lets in a token that has no audience at all. */
+  claim_validator: { audience: { match_with_client_id: true; required: true } };
 }
 
 export interface OpenidConnectSource {
@@ -29,7 +32,9 @@ export function openidConnectPlugin(source: OpenidConnectSource): OpenidConnectP
   const base = source.keycloak.replace(/\/+$/, "");
   return {
     client_id: source.client,
-    ...(source.clientSecret !== undefined && { client_secret: source.clientSecret }),
+    ...(source.clientSecret === undefined
+      ? { use_jwks: true as const }
+      : { client_secret: source.clientSecret }),
     realm: source.realm,
     discovery: `${base}/realms/${encodeURIComponent(source.realm)}/.well-known/openid-configuration`,
     bearer_only: true,
@@ -38,6 +43,6 @@ export function openidConnectPlugin(source: OpenidConnectSource): OpenidConnectP
     set_userinfo_header: false,
     audience: [...new Set([source.client, "account", "realm-management"])],
     required_scopes: ["email", "profile"],
-    claim_validator: { audience: { match_with_client_id: true } },
+    claim_validator: { audience: { match_with_client_id: true, required: true } },
   };
 }
