@@ -3,9 +3,9 @@
 /** The object that stands under `openid-connect` in a route's `plugins`; every field the guide sets. */
 export interface OpenidConnectPlugin {
   client_id: string;
-  /** Left out for a public client, which has none. */
+  /** Left out where the client has none: a public one, mostly. */
   client_secret?: string;
-  /** Only for a public client, which cannot ask the introspection endpoint: the realm's keys verify the token. */
+  /** Only where there is no secret to ask the introspection endpoint with: the realm's keys verify the token then. */
   use_jwks?: true;
   realm: string;
   discovery: string;

@@ -272,6 +272,5 @@ withGateway("the issuer trap: APISIX asks at another address than the widget", a
   await trapped.set("verifyToken", "true");
   succeeded(t, await trapped.up());
   const { token } = (await trapped.outputs()).enablements[other.name];
-  t.true(token.introspectedAt.startsWith(inside), token.introspectedAt);
   t.is(token.issuer, `${server.address}/realms/${other.name}`);
 });
