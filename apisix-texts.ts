@@ -58,7 +58,7 @@ function customValues(all: Record<string, { "openid-connect": OpenidConnectPlugi
   return document.toString().trimEnd();
 }
 
-/** A realm's name may hold what an anchor may not. */
+/** Anchors of Helm's YAML library hold letters, digits, - and _ only; realms of different names never share one. */
 function anchorOf(realm: string): string {
-  return `realm-${encodeURIComponent(realm).replaceAll(/[^A-Za-z0-9-]/g, "_")}`;
+  return `realm-${realm.replaceAll(/[^A-Za-z0-9-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`)}`;
 }

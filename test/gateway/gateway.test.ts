@@ -246,13 +246,9 @@ withGateway("the guide's list 'audience' alone enforces nothing", async (t, foun
 withGateway("the issuer trap: APISIX asks at another address than the widget", async (t, found) => {
   const { other, stack } = t.context;
   const inside = `${server.otherUrl}${server.basePath}`;
-  const trapped = await stack.project.stack("inside", { customerPassword: password });
+  // The token check says so before APISIX does: see test/provider/token-check.test.ts. Here APISIX has to find out.
+  const trapped = await stack.project.stack("inside", { customerPassword: password, verifyToken: "false" });
   await trapped.setObject("tenants", [{ realm: other.name, apisixDiscoveryBase: inside }]);
-  const refused = await trapped.up();
-  t.not(refused.exitCode, 0);
-  t.regex(refused.output, /fix the server's hostname/, "up says so before APISIX does");
-
-  await trapped.set("verifyToken", "false");
   succeeded(t, await trapped.up());
   const plugin = await pluginOf(trapped, other);
   t.true(plugin.discovery.startsWith(inside), plugin.discovery);
@@ -269,8 +265,4 @@ withGateway("the issuer trap: APISIX asks at another address than the widget", a
     const gateway = await start(t, found, { ...plugin, ...added });
     t.is(await gateway.ask(await customersToken(other)), "let in", way);
   }
-  await trapped.set("verifyToken", "true");
-  succeeded(t, await trapped.up());
-  const { token } = (await trapped.outputs()).enablements[other.name];
-  t.is(token.issuer, `${server.address}/realms/${other.name}`);
 });
