@@ -1,4 +1,5 @@
 // The program: config → one component a realm → outputs.
+import { apisixTexts } from "./apisix-texts.ts";
 import { ApisixEnablement } from "./components/index.ts";
 import { readSettings } from "./config.ts";
 
@@ -15,4 +16,8 @@ export const enablements = Object.fromEntries(
     name,
     { realm, client, audienceMapperId, userId, roleId, adopted, token, apisix },
   ]),
+);
+
+export const { apisixJson, apisixYaml, apisixCustomValues } = apisixTexts(
+  Object.fromEntries(all.map(([name, { apisix }]) => [name, apisix])),
 );

@@ -4,8 +4,10 @@
 export interface OpenidConnectPlugin {
   /** clientId of the client that asks Keycloak, and must be in a token's audience. */
   client_id: string;
-  /** Left out for a public client, which has none. */
+  /** Left out where the client has none: a public one, mostly. */
   client_secret?: string;
+  /** Only where there is no secret to ask the introspection endpoint with: the realm's keys verify the token then. */
+  use_jwks?: true;
   /** Name of the realm. */
   realm: string;
   /** Address of the realm's `/.well-known/openid-configuration`, as APISIX reaches it. */
@@ -22,8 +24,8 @@ export interface OpenidConnectPlugin {
   audience: string[];
   /** Scopes that a token must have. */
   required_scopes: string[];
-  /** Refuses a token whose audience lacks `client_id`. Newer releases of APISIX know it, older ones ignore it. */
-  claim_validator: { audience: { match_with_client_id: true } };
+  /** APISIX 3.12 and newer. Up to 3.17 `match_with_client_id` alone lets in a token that has no audience at all. */
+  claim_validator: { audience: { match_with_client_id: true; required: true } };
 }
 
 export interface OpenidConnectSource {
@@ -38,7 +40,9 @@ export function openidConnectPlugin(source: OpenidConnectSource): OpenidConnectP
   const base = source.keycloak.replace(/\/+$/, "");
   return {
     client_id: source.client,
-    ...(source.clientSecret !== undefined && { client_secret: source.clientSecret }),
+    ...(source.clientSecret === undefined
+      ? { use_jwks: true as const }
+      : { client_secret: source.clientSecret }),
     realm: source.realm,
     discovery: `${base}/realms/${encodeURIComponent(source.realm)}/.well-known/openid-configuration`,
     bearer_only: true,
@@ -47,6 +51,6 @@ export function openidConnectPlugin(source: OpenidConnectSource): OpenidConnectP
     set_userinfo_header: false,
     audience: [...new Set([source.client, "account", "realm-management"])],
     required_scopes: ["email", "profile"],
-    claim_validator: { audience: { match_with_client_id: true } },
+    claim_validator: { audience: { match_with_client_id: true, required: true } },
   };
 }

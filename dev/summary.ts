@@ -27,7 +27,7 @@ ${
   return `${realms.join("\n")}
 
 The APISIX plugin configuration (openid-connect, it holds the client's secret):
-  npm run pulumi -- stack output enablements --stack dev --show-secrets --json
+  npm run --silent pulumi -- stack output apisixYaml --stack dev --show-secrets
 
 Try next
   see drift   npm run pulumi -- preview --stack dev

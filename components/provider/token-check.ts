@@ -186,9 +186,11 @@ async function verifyTokens(
 }
 
 interface Discovery {
-  /** The realm's address, at which APISIX asks. */
+  /** The realm's address, at which APISIX reads the discovery document. */
   readonly base: string;
   readonly issuer: string;
+  /** Where that document sends APISIX for introspection: with a fixed hostname another address than `base`. */
+  readonly introspection: string;
 }
 
 /** The realm as APISIX sees it, where that address is reachable from here; else as we see it. */
@@ -201,7 +203,8 @@ async function discover(realm: RealmSession, { apisixDiscoveryBase }: TokenCheck
     if (typeof body.issuer !== "string") {
       throw new KeycloakError(`Reading the discovery document failed: there is none at ${base}.`);
     }
-    return { base, issuer: body.issuer };
+    const { issuer, introspection_endpoint: named } = body;
+    return { base, issuer, introspection: typeof named === "string" ? named : introspectionAt(base) };
   };
   if (apisixDiscoveryBase) {
     const base = `${apisixDiscoveryBase.replace(/\/+$/, "")}/realms/${encodeURIComponent(realm.name)}`;
@@ -225,18 +228,27 @@ async function introspect(
 ): Promise<{ at: string; claims: Readonly<Record<string, unknown>> } | undefined> {
   // A public client cannot ask; the mapper's check has said so already.
   if (client.publicClient) return undefined;
-  const at = `${discovery.base}/protocol/openid-connect/token/introspect`;
-  const { status, body } = await realm.session.ask("Introspecting the token", at, {
-    token: tokens.access,
-    ...clientCredentials(client),
+  const ask = async (at: string) => {
+    const form = { token: tokens.access, ...clientCredentials(client) };
+    return { at, ...(await realm.session.ask("Introspecting the token", at, form)) };
+  };
+  const { at, status, body } = await ask(discovery.introspection).catch(async (error) => {
+    const here = introspectionAt(discovery.base);
+    if (discovery.introspection === here) throw error;
+    await warn(
+      `The discovery document at ${discovery.base} sends APISIX to ${discovery.introspection} for introspection, which is not reachable from here, so it was asked at ${here} instead: see that APISIX reaches it, or set Keycloak's option 'hostname-backchannel-dynamic' (${asKeycloakError(error).message})`,
+    );
+    return ask(here);
   });
   if (body.active === true) return { at, claims: body };
   const said =
     status === 200 ? "active: false" : `${status} ${String(body.error_description ?? body.error ?? "")}`;
   throw new KeycloakError(
-    `${subject(realm, inputs)} is not one that APISIX accepts: introspection by client '${inputs.client}' at ${discovery.base} answered ${said}; either the address differs from the one in the token (fix the server's hostname), or the client is not in its audience.`,
+    `${subject(realm, inputs)} is not one that APISIX accepts: introspection by client '${inputs.client}' at ${at} answered ${said}; either the address differs from the one in the token (fix the server's hostname), or the client is not in its audience.`,
   );
 }
+
+const introspectionAt = (base: string) => `${base}/protocol/openid-connect/token/introspect`;
 
 function rolesOf(claims: Readonly<Record<string, unknown>>): string[] | undefined {
   const { roles } = (claims.realm_access ?? {}) as { roles?: unknown };

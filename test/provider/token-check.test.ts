@@ -249,3 +249,43 @@ test.serial(
     t.regex(warned().join("\n"), /keycloak\.invalid\/auth is not reachable from here.*not proven/);
   },
 );
+
+/** Gives the realm one fixed address for one test, whatever address it is asked at. */
+async function fixedAddress(t: ExecutionContext, frontendUrl: string): Promise<void> {
+  const realm = await sharedRealm();
+  t.teardown(() => realm.admin("PUT", "", { attributes: { frontendUrl: "" } }));
+  await realm.admin("PUT", "", { attributes: { frontendUrl } });
+}
+
+test.serial("with the hostname fixed, introspection is asked where APISIX is sent to", async (t) => {
+  const corner = await ready(t);
+  await fixedAddress(t, server.address);
+  const stack = new Stack();
+  const inside = `${server.otherUrl}${server.basePath}`;
+  await stack.up(corner.tokenCheck({ apisixDiscoveryBase: inside }));
+  const issuer = `${server.address}/realms/${corner.realm.name}`;
+  t.like(stack.outs("token").token, {
+    issuer,
+    introspectedAt: `${issuer}/protocol/openid-connect/token/introspect`,
+  });
+  t.deepEqual(warned(), []);
+});
+
+test.serial(
+  "APISIX is sent to an address that cannot be reached from here: proven as far as it goes, and said so",
+  async (t) => {
+    const corner = await ready(t);
+    await fixedAddress(t, "http://keycloak.invalid/auth");
+    const stack = new Stack();
+    await stack.up(corner.tokenCheck());
+    const path = `realms/${corner.realm.name}`;
+    t.like(stack.outs("token").token, {
+      issuer: `http://keycloak.invalid/auth/${path}`,
+      introspectedAt: `${server.address}/${path}/protocol/openid-connect/token/introspect`,
+    });
+    t.regex(
+      warned().join("\n"),
+      /sends APISIX to http:\/\/keycloak\.invalid\/.*hostname-backchannel-dynamic/,
+    );
+  },
+);

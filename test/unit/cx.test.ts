@@ -25,10 +25,14 @@ test("the plugin configuration has every field of the guide, and the audience ch
     set_userinfo_header: false,
     audience: ["cim", "account", "realm-management"],
     required_scopes: ["email", "profile"],
-    claim_validator: { audience: { match_with_client_id: true } },
+    claim_validator: { audience: { match_with_client_id: true, required: true } },
   });
-  const { clientSecret: _none, ...publicClient } = source;
-  t.false("client_secret" in openidConnectPlugin(publicClient));
+});
+
+test("a public client has no secret to introspect with, so APISIX is told to use the realm's keys", (t) => {
+  const plugin = openidConnectPlugin({ realm: "expertflow", client: "cim", keycloak: "http://kc/auth" });
+  t.false("client_secret" in plugin);
+  t.true(plugin.use_jwks);
 });
 
 test("similar names are offered, strangers are not", (t) => {

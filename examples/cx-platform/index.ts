@@ -1,0 +1,30 @@
+// The platform: one tenant for each entry of the configuration, and what APISIX needs to know of it.
+import * as pulumi from "@pulumi/pulumi";
+import { Tenant } from "./tenant.ts";
+
+interface TenantConfig {
+  id: string;
+  displayName: string;
+  cxVersion?: string;
+}
+
+const config = new pulumi.Config();
+const passwords = config.requireSecretObject<Record<string, string>>("customerPasswords");
+
+const tenants = config.requireObject<TenantConfig[]>("tenants").map(
+  ({ id, ...tenant }) =>
+    new Tenant(id, {
+      ...tenant,
+      customerPassword: passwords.apply((all) => {
+        const password = all[id];
+        if (!password) throw new pulumi.RunError(`customerPasswords has none for tenant '${id}'.`);
+        return password;
+      }),
+      apisixDiscoveryBase: config.get("apisixDiscoveryBase") || undefined,
+    }),
+);
+
+/** By tenant, the finished `openid-connect` configuration; the program in routes/ reads it. */
+export const apisix = Object.fromEntries(tenants.map(({ id, apisix }) => [id, apisix]));
+/** By tenant, what was verified of a real token. */
+export const tokens = Object.fromEntries(tenants.map(({ id, token }) => [id, token]));

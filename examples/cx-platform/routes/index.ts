@@ -1,0 +1,35 @@
+// Another team's program: the routes of each tenant, with the plugin configuration that the platform's stack gives out.
+import path from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type { OpenidConnectPlugin } from "keycloak-apisix";
+import { stringify } from "yaml";
+import { SecretFile } from "./secret-file.ts";
+
+const config = new pulumi.Config();
+const services = config.requireObject<string[]>("services");
+const domain = config.require("domain");
+const folder = config.require("folder");
+
+const platform = new pulumi.StackReference(config.require("platform"));
+// Not by requireOutput: which tenants there are has to be known here, to declare a file for each.
+const { value, secretValue } = await platform.getOutputDetails("apisix");
+const byTenant: Record<string, OpenidConnectPlugin> | undefined = value ?? secretValue;
+if (!byTenant) throw new pulumi.RunError("The platform's stack has no output 'apisix': run its up first.");
+
+const written = Object.entries(byTenant).map(([tenant, plugin]) => {
+  const routes = services.map((service) => ({
+    id: `${tenant}-${service}`,
+    uris: [`/${service}/*`],
+    hosts: [`${tenant}.${domain}`],
+    service_id: `svc-${service}`,
+    status: 1,
+    plugins: { "openid-connect": plugin },
+  }));
+  return new SecretFile(tenant, {
+    path: path.join(folder, `${tenant}.yaml`),
+    // getOutputDetails hands secrets out as plain values.
+    content: pulumi.secret(stringify({ routes }, { aliasDuplicateObjects: false })),
+  });
+});
+
+export const files = written.map((file) => file.path);
