@@ -18,7 +18,14 @@ export interface PulumiOptions {
 export interface PulumiResult {
   exitCode: number;
   stdout: string;
+  stderr: string;
 }
+
+/** The CLI's two warnings that the plugin on PATH, which dev/engine.ts built, is not the official one. */
+export const isPluginWarning = (line: string) =>
+  /using pulumi-resource-keycloak from \$PATH|resource plugin keycloak is expected to have version/.test(
+    line,
+  );
 
 /**
  * Runs the CLI on this repository's program. Without `encryptionsalt` in Pulumi.dev.yaml it takes the salt from the
@@ -44,7 +51,8 @@ export async function runPulumi(args: string[], { onLine, signal }: PulumiOption
   await leaveOut(salt, file, before);
   if (result.exitCode === undefined && !signal?.aborted)
     throw new Error(result.originalMessage ?? "The Pulumi CLI failed.");
-  return { exitCode: result.exitCode ?? 130, stdout: `${result.stdout ?? ""}` };
+  const { exitCode = 130, stdout, stderr } = result;
+  return { exitCode, stdout: `${stdout ?? ""}`, stderr: `${stderr ?? ""}` };
 }
 
 const salt = /^encryptionsalt: .*\n?/m;

@@ -1,7 +1,7 @@
 // `npm start`: everything from a fresh clone to a verified token. What is there already is left as it is.
 
 import { ensureLocalKeycloak } from "./local-keycloak.ts";
-import { runPulumi } from "./pulumi.ts";
+import { isPluginWarning, runPulumi } from "./pulumi.ts";
 import { engineSteps, failWith, runSteps, type Step } from "./steps.ts";
 import { summary } from "./summary.ts";
 
@@ -43,17 +43,12 @@ async function pulumi(args: string[], show: (line: string) => void = () => {}): 
   return stdout;
 }
 
-/**
- * Progress, for the end of each step is told, too; and the CLI's two warnings that the plugin on PATH, which
- * dev/engine.ts built, is not the official one.
- */
+/** Progress, for the end of each step is told, too; and what is true of the local environment only. */
 const isNoise = (line: string) =>
   line.trim() === "" ||
   line.startsWith("@ ") ||
   / (creating|updating|deleting|replacing|running) (\(\d+s\) )?$/.test(line) ||
-  /using pulumi-resource-keycloak from \$PATH|resource plugin keycloak is expected to have version/.test(
-    line,
-  );
+  isPluginWarning(line);
 
 /** Told only if something else than noise stands under it. */
 const isHeading = (line: string) => /^(Diagnostics:| {2}\S+ \(.+\):)$/.test(line.trimEnd());
