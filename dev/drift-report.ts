@@ -30,7 +30,7 @@ export interface ResourceReport {
   realm: string | null;
   /** As in the program: the last part of the URN. */
   name: string;
-  /** Last part of the type token: `User`, `Realm`. */
+  /** Pulumi's type token: `pulumi-nodejs:dynamic/keycloak-apisix:User`, `keycloak:index/realm:Realm`. */
   type: string;
   /** Field → words: the live object is not as the last `up` left it. */
   drift?: Record<string, string>;
@@ -73,6 +73,9 @@ export function parsePreview(stdout: string): Preview | undefined {
     return undefined;
   }
 }
+
+/** Ours compare with the live realm in every preview; resources of other providers only with the state. */
+export const isEnsuredType = (type: string) => type.startsWith("pulumi-nodejs:dynamic/keycloak-apisix:");
 
 /** What the CLI said with this severity, each once and without its name. */
 export function said(severity: string, { diagnostics }: Preview): string[] {
@@ -176,7 +179,7 @@ function foreign(plain: PreviewStep, refreshed: PreviewStep | undefined): Found 
   if (!refreshed || !after || plan === "create" || plan === "delete" || plan === "replace") {
     return plan ? { unapplied: { plan, fields } } : {};
   }
-  const noun = typeOf(plain).replace(/^./, (first) => first.toLowerCase());
+  const noun = (typeOf(plain).split(":").at(-1) ?? "").replace(/^./, (first) => first.toLowerCase());
   const drift = Object.fromEntries(
     Object.entries(fieldsOf(refreshed)).filter(([field]) => !(field in fields)),
   );
@@ -222,13 +225,11 @@ function byUrn(steps: PreviewStep[]): Map<string, PreviewStep> {
 
 const stateOf = ({ newState, oldState }: PreviewStep) => newState ?? oldState;
 const nameOf = (urn: string) => urn.split("::").at(-1) ?? urn;
-const fullTypeOf = (step: PreviewStep) =>
+const typeOf = (step: PreviewStep) =>
   stateOf(step)?.type ?? step.urn.split("::").at(-2)?.split("$").at(-1) ?? "";
-const typeOf = (step: PreviewStep) => fullTypeOf(step).split(":").at(-1) ?? "";
-const isEnsured = (step: PreviewStep) =>
-  fullTypeOf(step).startsWith("pulumi-nodejs:dynamic/keycloak-apisix:");
+const isEnsured = (step: PreviewStep) => isEnsuredType(typeOf(step));
 const isForeign = (step: PreviewStep) =>
-  !isEnsured(step) && !fullTypeOf(step).startsWith("pulumi:") && (stateOf(step)?.custom ?? false);
+  !isEnsured(step) && !typeOf(step).startsWith("pulumi:") && (stateOf(step)?.custom ?? false);
 
 function realmOf(step: PreviewStep): string | null {
   const { realm, realmId } = stateOf(step)?.inputs ?? {};

@@ -1,7 +1,14 @@
 // The drift report as people read it in a terminal or a mail from cron.
 
 import { stripVTControlCharacters, styleText } from "node:util";
-import type { DriftReport, Plan, ResourceReport, Result, StackReport } from "./drift-report.ts";
+import {
+  type DriftReport,
+  isEnsuredType,
+  type Plan,
+  type ResourceReport,
+  type Result,
+  type StackReport,
+} from "./drift-report.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -61,7 +68,7 @@ function rows({ type, drift, unapplied }: ResourceReport): (readonly [Result, st
   const fields = pairs(unapplied?.fields);
   const plan =
     unapplied &&
-    (type === "TokenCheck" && unapplied.plan !== "delete"
+    (type.endsWith(":TokenCheck") && unapplied.plan !== "delete"
       ? "a token will be verified"
       : plans[unapplied.plan]);
   const pending = unapplied
@@ -82,7 +89,10 @@ export function summaryText({ stacks }: DriftReport): string {
   const toApply = [...count("drift"), ...count("unapplied")];
   return [
     `${stacks.length} ${stacks.length === 1 ? "stack" : "stacks"}: ${counts.join(", ")}`,
-    ...toApply.map(({ stack }) => `  npm run pulumi -- up --stack ${stack}`),
+    ...toApply.map(({ stack, resources }) => {
+      const foreign = resources.some(({ type, drift }) => drift && !isEnsuredType(type));
+      return `  npm run pulumi -- up${foreign ? " --refresh --run-program" : ""} --stack ${stack}`;
+    }),
   ].join("\n");
 }
 

@@ -35,6 +35,9 @@ interface Options {
   help: boolean;
 }
 
+// It would make another format of what is read here.
+delete process.env.PULUMI_ENABLE_STREAMING_JSON_PREVIEW;
+
 const abort = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
   process.on(signal, () => abort.abort(new Error("Stopped.")));
@@ -144,7 +147,14 @@ async function watch(stack: string, refresh: boolean): Promise<StackReport> {
 
 /** @returns the preview, or the reason why there is none. */
 async function preview(stack: string, ...more: string[]): Promise<Preview | string> {
-  const { exitCode, stdout, stderr } = await pulumi(["preview", "--json", "--stack", stack, ...more]);
+  const { exitCode, stdout, stderr } = await pulumi([
+    "preview",
+    "--json",
+    "--show-sames",
+    "--stack",
+    stack,
+    ...more,
+  ]);
   const found = parsePreview(stdout);
   const errors = found ? said("error", found) : [];
   if (found && exitCode === 0 && errors.length === 0) return found;
@@ -157,4 +167,6 @@ async function pulumi(args: string[]) {
   return result;
 }
 
-const withoutName = (stderr: string) => stderr.trim().replace(/^error: /, "");
+function withoutName(stderr: string): string {
+  return stderr.trim().replace(/^error: /, "");
+}

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
+import { copyClone } from "../../dev/clone.ts";
 import { server } from "./keycloak.ts";
 
 export const repository = path.join(import.meta.dirname, "..", "..");
@@ -25,6 +26,8 @@ export interface Step {
 export interface ProjectOptions {
   /** Source of the program, ESM TypeScript; without it the repository's own program runs. */
   readonly program?: string;
+  /** The project is a copy of the whole repository, with its commands. */
+  readonly clone?: boolean;
   readonly env?: Record<string, string | undefined>;
 }
 
@@ -38,24 +41,11 @@ export class TestProject {
     this.env = env;
   }
 
-  static async create({ program, env = {} }: ProjectOptions = {}): Promise<TestProject> {
+  static async create({ program, clone = false, env = {} }: ProjectOptions = {}): Promise<TestProject> {
     const folder = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-test-"));
     await mkdir(path.join(folder, "state"));
-    await mkdir(path.join(folder, "node_modules"));
-    // As npm would lay it out, with this very repository as the installed package.
-    await symlink(repository, path.join(folder, "node_modules", "keycloak-apisix"));
-    for (const dependency of await readdir(path.join(repository, "node_modules"))) {
-      if (dependency.startsWith(".")) continue;
-      await symlink(
-        path.join(repository, "node_modules", dependency),
-        path.join(folder, "node_modules", dependency),
-      );
-    }
-    await writeFile(path.join(folder, "package.json"), '{ "name": "test-project", "type": "module" }\n');
-    await writeFile(
-      path.join(folder, "Pulumi.yaml"),
-      "name: keycloak-apisix\nruntime: nodejs\nmain: index.ts\n",
-    );
+    if (clone) await copyClone(folder);
+    else await layOut(folder);
     const project = new TestProject(folder, {
       PULUMI_BACKEND_URL: `file://${path.join(folder, "state")}`,
       PULUMI_CONFIG_PASSPHRASE: "passphrase of this test",
@@ -67,9 +57,11 @@ export class TestProject {
       KEYCLOAK_PASSWORD: server.password,
       ...env,
     });
-    await project.setProgram(
-      program ?? `export * from ${JSON.stringify(path.join(repository, "index.ts"))};\n`,
-    );
+    if (!clone) {
+      await project.setProgram(
+        program ?? `export * from ${JSON.stringify(path.join(repository, "index.ts"))};\n`,
+      );
+    }
     return project;
   }
 
@@ -82,12 +74,23 @@ export class TestProject {
     return writeFile(path.join(this.folder, "index.ts"), source);
   }
 
-  async pulumi(...args: string[]): Promise<CliResult> {
-    const { exitCode, all, stdout } = await execa(
-      path.join(repository, "node_modules", ".bin", "pulumi"),
-      [...args, "--non-interactive"],
-      { cwd: this.folder, env: this.env, all: true, reject: false, stdin: "ignore" },
-    );
+  pulumi(...args: string[]): Promise<CliResult> {
+    return this.#run(path.join(repository, "node_modules", ".bin", "pulumi"), [...args, "--non-interactive"]);
+  }
+
+  /** One of the clone's own commands, such as `dev/drift.ts`, as npm runs it. */
+  script(file: string, ...args: string[]): Promise<CliResult> {
+    return this.#run(process.execPath, ["dev/bootstrap.mjs", file, ...args]);
+  }
+
+  async #run(program: string, args: string[]): Promise<CliResult> {
+    const { exitCode, all, stdout } = await execa(program, args, {
+      cwd: this.folder,
+      env: this.env,
+      all: true,
+      reject: false,
+      stdin: "ignore",
+    });
     return { exitCode: exitCode ?? -1, output: all, stdout };
   }
 
@@ -105,6 +108,24 @@ export class TestProject {
   async delete(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** As npm would lay it out, with this very repository as the installed package. */
+async function layOut(folder: string): Promise<void> {
+  await mkdir(path.join(folder, "node_modules"));
+  await symlink(repository, path.join(folder, "node_modules", "keycloak-apisix"));
+  for (const dependency of await readdir(path.join(repository, "node_modules"))) {
+    if (dependency.startsWith(".")) continue;
+    await symlink(
+      path.join(repository, "node_modules", dependency),
+      path.join(folder, "node_modules", dependency),
+    );
+  }
+  await writeFile(path.join(folder, "package.json"), '{ "name": "test-project", "type": "module" }\n');
+  await writeFile(
+    path.join(folder, "Pulumi.yaml"),
+    "name: keycloak-apisix\nruntime: nodejs\nmain: index.ts\n",
+  );
 }
 
 export class TestStack {
