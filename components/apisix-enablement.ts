@@ -68,6 +68,7 @@ const keycloakRoles = ["offline_access", "uma_authorization"];
  * new ApisixEnablement("expertflow", { realm: "expertflow", customerPassword: config.requireSecret("customerPassword") });
  */
 export class ApisixEnablement extends pulumi.ComponentResource {
+  /** Name of the realm. */
   declare readonly realm: pulumi.Output<string>;
   /** clientId of the client. */
   declare readonly client: pulumi.Output<string>;
@@ -85,6 +86,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
   declare readonly apisix: pulumi.Output<OpenidConnectPlugin>;
 
   /**
+   * @param name what its children's names begin with; the realm's name is a good one
    * @throws pulumi.ResourceError when `cxVersion` is not a version, or when the stack keeps Keycloak's
    * credentials in the clear.
    */

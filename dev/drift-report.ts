@@ -93,13 +93,13 @@ export interface Previews {
   serverOf: (connection: string | undefined) => string | undefined;
 }
 
-/** @returns the resources that are not as the program wants them, in the program's order. */
+/** @returns the resources that are not as the program wants them, by realm and name: the CLI's order is by chance. */
 export function report({ plain, refreshed, serverOf }: Previews): ResourceReport[] {
   const after = refreshed && byUrn(refreshed);
   const steps = byUrn(plain);
   // What is only in the refreshed preview cannot be, but must not be lost.
   for (const [urn, step] of after ?? []) if (isForeign(step) && !steps.has(urn)) steps.set(urn, step);
-  return [...steps.values()].flatMap((step) => {
+  const all = [...steps.values()].flatMap((step): ResourceReport[] => {
     const found = isEnsured(step)
       ? ensured(step, serverOf)
       : isForeign(step)
@@ -109,13 +109,16 @@ export function report({ plain, refreshed, serverOf }: Previews): ResourceReport
     if (!drift && !unapplied) return [];
     return [{ realm: realmOf(step), name: nameOf(step.urn), type: typeOf(step), ...found }];
   });
+  const key = ({ realm, name }: ResourceReport) => `${realm ?? "\uffff"} ${name}`;
+  return all.sort((one, other) => (key(one) < key(other) ? -1 : 1));
 }
 
 /** Names of resources that stand in the state and that only a refresh compares with the live realm. */
 export function foreignNames(steps: PreviewStep[]): string[] {
   return [...byUrn(steps).values()]
     .filter((step) => isForeign(step) && step.oldState)
-    .map(({ urn }) => nameOf(urn));
+    .map(({ urn }) => nameOf(urn))
+    .sort();
 }
 
 export function resultOf(stack: Pick<StackReport, "error" | "resources">): Result {

@@ -26,14 +26,21 @@ export interface TokenCheckInputs extends KindInputs {
 
 /** What was verified; never the token. */
 export interface VerifiedToken {
+  /** `iss`: the realm's address, as Keycloak itself calls it. */
   readonly issuer: string;
+  /** `aud`: the client is among them. */
   readonly audiences: readonly string[];
+  /** `scope`: what APISIX requires is among them. */
   readonly scopes: readonly string[];
+  /** Realm roles: those that were mapped are among them. */
   readonly roles: readonly string[];
+  /** Id of the realm's key that signed it. */
   readonly keyId: string;
+  /** Algorithm of the signature: `RS256`. */
   readonly algorithm: string;
   /** Where introspection said `active: true`; undefined for a public client, which cannot ask. */
   readonly introspectedAt?: string;
+  /** When it was verified (ISO 8601). */
   readonly verifiedAt: string;
 }
 

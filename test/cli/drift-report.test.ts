@@ -69,15 +69,15 @@ test.serial("over all stacks: clean, then drift told apart from what is not appl
           { realm: two.name, name: name("role"), type: type("RealmRole"), drift: { realmRole: "missing" } },
           {
             realm: two.name,
-            name: name("user"),
-            type: type("User"),
-            drift: { emailVerified: "false, should be true" },
-          },
-          {
-            realm: two.name,
             name: name("role-mappings"),
             type: type("RoleMappings"),
             drift: { customer: "not mapped" },
+          },
+          {
+            realm: two.name,
+            name: name("user"),
+            type: type("User"),
+            drift: { emailVerified: "false, should be true" },
           },
         ],
       },

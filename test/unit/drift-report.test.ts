@@ -151,6 +151,16 @@ test("a replacement comes as three steps and is reported once", (t) => {
   ]);
 });
 
+test("resources come by realm and name, whatever the CLI's order", (t) => {
+  const name = ({ realm, name }: ResourceReport) => `${realm} ${name}`;
+  const steps = [
+    ours("User", "create", { realm: "b" }),
+    ours("User", "create", { realm: "a" }),
+    ours("AudienceMapper", "create", { realm: "b" }),
+  ];
+  t.deepEqual(of(...steps).map(name), ["a r-user", "b r-audiencemapper", "b r-user"]);
+});
+
 test("the realm is the resource's, or the component's as long as it is not known", (t) => {
   const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
   t.is(of(ours("User", "create", { realm: unknown }))[0]?.realm, "r");
