@@ -87,6 +87,8 @@ export class ApisixEnablement extends pulumi.ComponentResource {
 
   /**
    * @param name what its children's names begin with; the realm's name is a good one
+   * @param args the settings
+   * @param options Pulumi's own for any component, `aliases` for example
    * @throws pulumi.ResourceError when `cxVersion` is not a version, or when the stack keeps Keycloak's
    * credentials in the clear.
    */

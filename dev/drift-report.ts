@@ -153,8 +153,11 @@ function ensured(step: PreviewStep, serverOf: Previews["serverOf"]): Found {
     // Drift was looked for on another server than the one that the state tells of.
     return { unapplied: { plan, fields: { ...fields, server: `${recorded}, will be ${server}` } } };
   }
-  // A token check holds nothing in Keycloak that could drift.
-  if (news.kind === "token") return { unapplied: { plan, fields } };
+  if (news.kind === "token") {
+    // It holds nothing in Keycloak that could drift; `after` only says that another resource is written.
+    const { after: _after, ...asked } = fields;
+    return { unapplied: { plan, fields: asked } };
+  }
   const seen = Object.entries(words(news.drift));
   const drift = Object.fromEntries(seen.filter(([field]) => !named.has(field)));
   const asked = Object.fromEntries(seen.filter(([field]) => named.has(field)));

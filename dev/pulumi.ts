@@ -40,7 +40,7 @@ export async function runPulumi(args: string[], { onLine, signal }: PulumiOption
   };
   const result = await execa(pulumi, args, {
     cwd: root,
-    env: await localEnvironment(),
+    env: await localEnvironment(stackOf(args)),
     extendEnv: false,
     reject: false,
     ...(onLine ? { stdin: "ignore", stdout: note, stderr: note } : { stdio: "inherit" }),
@@ -53,6 +53,12 @@ export async function runPulumi(args: string[], { onLine, signal }: PulumiOption
     throw new Error(result.originalMessage ?? "The Pulumi CLI failed.");
   const { exitCode = 130, stdout, stderr } = result;
   return { exitCode, stdout: `${stdout ?? ""}`, stderr: `${stderr ?? ""}` };
+}
+
+/** The stack that a command names. */
+function stackOf(args: string[]): string | undefined {
+  const at = args.findIndex((arg) => /^(--stack|-s)(=|$)/.test(arg));
+  return at < 0 ? undefined : (/=(.*)/.exec(args[at] ?? "")?.[1] ?? args[at + 1]);
 }
 
 const salt = /^encryptionsalt: .*\n?/m;

@@ -116,6 +116,20 @@ test.serial("over all stacks: clean, then drift told apart from what is not appl
   t.regex(unreached?.error ?? "", /cannot be reached/);
   t.deepEqual(unreached?.resources, [], "nothing is claimed of a realm that nobody has seen");
 
+  // A stack that names its own server gets nothing of the local one: neither base path nor admin.
+  const far = { KEYCLOAK_URL: undefined, KEYCLOAK_BASE_PATH: undefined, KEYCLOAK_CLIENT_ID: undefined };
+  const alone = project.with({ ...far, KEYCLOAK_USER: undefined, KEYCLOAK_PASSWORD: undefined });
+  await alone.stack("far", {
+    realm: byHand.name,
+    customerPassword: password,
+    "keycloak:url": server.address,
+    "keycloak:username": server.username,
+    "keycloak:password": server.password,
+  });
+  const named = await alone.script("dev/drift.ts", "--stack", "far");
+  t.is(named.exitCode, 3, named.output);
+  said.push(named.output);
+
   for (const realm of [one, two, byHand]) t.deepEqual(await realm.written(), [], "it only reads");
   t.deepEqual(await Promise.all([eu.state(), production.state()]), states);
   for (const secret of [password, "the next one", server.password, "the-clients-secret"]) {

@@ -116,8 +116,13 @@ for (const [title, step, expected] of [
   ],
   [
     "a token that is to be verified anew",
-    ours("TokenCheck", "update", { kind: "token", after: ["2"] }, { kind: "token", after: ["1"] }),
-    unapplied("update", { after: "changed in the configuration" }),
+    ours(
+      "TokenCheck",
+      "update",
+      { kind: "token", after: ["2"], client: "b" },
+      { kind: "token", after: ["1"], client: "a" },
+    ),
+    unapplied("update", { client: "changed in the configuration" }),
   ],
   [
     "an update that nothing explains is no silence",
@@ -155,10 +160,10 @@ test("resources come by realm and name, whatever the CLI's order", (t) => {
   const name = ({ realm, name }: ResourceReport) => `${realm} ${name}`;
   const steps = [
     ours("User", "create", { realm: "b" }),
-    ours("User", "create", { realm: "a" }),
+    ours("RealmRole", "create", { realm: "a" }),
     ours("AudienceMapper", "create", { realm: "b" }),
   ];
-  t.deepEqual(of(...steps).map(name), ["a r-user", "b r-audiencemapper", "b r-user"]);
+  t.deepEqual(of(...steps).map(name), ["a r-realmrole", "b r-audiencemapper", "b r-user"]);
 });
 
 test("the realm is the resource's, or the component's as long as it is not known", (t) => {
