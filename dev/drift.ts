@@ -157,8 +157,13 @@ async function preview(stack: string, ...more: string[]): Promise<Preview | stri
   ]);
   const found = parsePreview(stdout);
   const errors = found ? said("error", found) : [];
-  if (found && exitCode === 0 && errors.length === 0) return found;
-  return errors.join("\n") || withoutName(stderr) || `pulumi preview ended with exit code ${exitCode}.`;
+  // There is always a step for the stack itself: without any, what was read is no preview.
+  if (found?.steps.length && exitCode === 0 && errors.length === 0) return found;
+  return (
+    errors.join("\n") ||
+    withoutName(stderr) ||
+    `pulumi preview ended with exit code ${exitCode} and told nothing that can be read here.`
+  );
 }
 
 async function pulumi(args: string[]) {

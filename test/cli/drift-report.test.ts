@@ -147,6 +147,14 @@ test.serial("of a stack that owns its realm, realm and client are compared too",
     ownRealm: "true",
     customerPassword: password,
   });
+  const before = await project.script("dev/drift.ts", "--json");
+  t.is(before.exitCode, 3, before.output);
+  const planned = (JSON.parse(before.stdout) as DriftReport).stacks[0]?.resources ?? [];
+  t.is(planned.length, 8, "realm, client, and the component's six");
+  t.true(
+    planned.every((each) => each.realm === realm.name && each.unapplied?.plan === "create" && !each.drift),
+  );
+
   succeeded(t, await stack.up());
   const clean = await project.script("dev/drift.ts");
   succeeded(t, clean);
