@@ -53,6 +53,7 @@ interface State {
   type: string;
   custom?: boolean;
   parent?: string;
+  dependencies?: string[] | null;
   inputs?: Values;
   outputs?: Values;
 }
@@ -241,9 +242,10 @@ function realmOf(step: PreviewStep): string | null {
   const { realm, realmId } = stateOf(step)?.inputs ?? {};
   const known = [realm, realmId].find((value) => typeof value === "string" && value !== unknownValue);
   if (known !== undefined) return `${known}`;
-  // This repository's program names each component after its realm.
-  const parent = stateOf(step)?.parent;
-  return parent?.includes(":ApisixEnablement::") ? nameOf(parent) : null;
+  // This repository's program names the component, and a realm that it owns, after the realm.
+  const { parent = "", dependencies } = stateOf(step) ?? {};
+  const named = [parent, ...(dependencies ?? [])].find((urn) => /:(ApisixEnablement|Realm)::/.test(urn));
+  return named === undefined ? null : nameOf(named);
 }
 
 /** Inputs of ours that are forecasts, or the host's. */

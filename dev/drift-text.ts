@@ -43,7 +43,7 @@ export function stackText(stack: StackReport): string {
       .map((line) => `  ${line}`),
     ...stack.warnings.map((warning) => `  ${styleText("yellow", "warning:")} ${warning}`),
     ...realms.flatMap((realm) => [
-      realm === null ? "  In no realm" : `  Realm ${realm}`,
+      realm === null ? "  In no realm, or in one that is not known yet" : `  Realm ${realm}`,
       ...resources
         .filter((resource) => resource.realm === realm)
         .flatMap((resource) => lines(resource, nameWidth, stateWidth)),

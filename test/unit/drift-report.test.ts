@@ -171,6 +171,11 @@ test("the realm is the resource's, or the component's as long as it is not known
   t.is(of(ours("User", "create", { realm: unknown }))[0]?.realm, "r");
   t.is(of(ours("User", "create", { realm: "known" }))[0]?.realm, "known");
   t.is(of(client("create"))[0]?.realm, "r");
+  const unknownRealm = { type: "keycloak:openid/client:Client", custom: true, inputs: { realmId: unknown } };
+  const dependencies = ["urn:pulumi:s::p::keycloak:index/realm:Realm::owned"];
+  const known = { ...client("create"), newState: { ...unknownRealm, dependencies } };
+  t.is(of(known)[0]?.realm, "owned");
+  t.is(of({ ...client("create"), newState: unknownRealm })[0]?.realm, null);
 });
 
 const flow = { standardFlowEnabled: [true, false] } satisfies Record<string, [boolean, boolean]>;
