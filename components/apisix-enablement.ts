@@ -89,6 +89,9 @@ export class ApisixEnablement extends pulumi.ComponentResource {
   declare readonly apisix: pulumi.Output<OpenidConnectPlugin>;
 
   /**
+   * @param name what its children's names begin with; the realm's name is a good one
+   * @param args the settings
+   * @param options Pulumi's own for any component, `aliases` for example
    * @throws pulumi.ResourceError when `cxVersion` is not a version, or when the stack keeps Keycloak's
    * credentials in the clear.
    */

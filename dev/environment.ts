@@ -1,7 +1,7 @@
 // The local environment: the variables that point the Pulumi CLI at this clone's own state, passphrase and Keycloak,
 // as far as the caller has not set them.
 
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { engineBin, keycloakPluginFolder } from "./engine.ts";
 import { compileCache, local, root, secretFile } from "./folders.ts";
@@ -9,8 +9,11 @@ import { adminPassword, adminUser, basePath, localKeycloakUrl } from "./local-ke
 
 type Environment = Record<string, string | undefined>;
 
-/** The caller's environment, completed for this clone. */
-export async function localEnvironment(): Promise<Environment> {
+/**
+ * The caller's environment, completed for this clone.
+ * @param stack the one that a command is about, where it names one
+ */
+export async function localEnvironment(stack?: string): Promise<Environment> {
   const given = process.env;
   const state = path.join(local, "state");
   await mkdir(state, { recursive: true, mode: 0o700 });
@@ -23,17 +26,27 @@ export async function localEnvironment(): Promise<Environment> {
     ...(given.PULUMI_CONFIG_PASSPHRASE === undefined && {
       PULUMI_CONFIG_PASSPHRASE_FILE: await secretFile(path.join(local, "passphrase")),
     }),
-    // A server of the caller's own comes with credentials of the caller's own.
-    ...(!given.KEYCLOAK_URL && {
-      KEYCLOAK_URL: await localKeycloakUrl(),
-      KEYCLOAK_BASE_PATH: basePath,
-      KEYCLOAK_CLIENT_ID: "admin-cli",
-      KEYCLOAK_USER: adminUser,
-      KEYCLOAK_PASSWORD: await adminPassword(),
-    }),
+    // A server of the caller's own comes with credentials of the caller's own: base path and admin of the local one
+    // are not for it.
+    ...(!given.KEYCLOAK_URL &&
+      !(await namesKeycloak(stack)) && {
+        KEYCLOAK_URL: await localKeycloakUrl(),
+        KEYCLOAK_BASE_PATH: basePath,
+        KEYCLOAK_CLIENT_ID: "admin-cli",
+        KEYCLOAK_USER: adminUser,
+        KEYCLOAK_PASSWORD: await adminPassword(),
+      }),
     ...given,
     PATH: await toolPath(),
   };
+}
+
+/** Does the stack's own configuration say where its Keycloak is? */
+async function namesKeycloak(stack: string | undefined): Promise<boolean> {
+  if (stack === undefined) return false;
+  // In a shared backend it may be written with its organization and project.
+  const file = path.join(root, `Pulumi.${stack.split("/").at(-1)}.yaml`);
+  return /^\s+["']?keycloak:url["']?:/m.test(await readFile(file, "utf8").catch(() => ""));
 }
 
 /** PATH with the pinned Node, the pinned Pulumi CLI and, where it was built here, the keycloak plugin first. */

@@ -18,6 +18,7 @@ export interface PulumiOptions {
 export interface PulumiResult {
   exitCode: number;
   stdout: string;
+  stderr: string;
 }
 
 /**
@@ -33,7 +34,7 @@ export async function runPulumi(args: string[], { onLine, signal }: PulumiOption
   };
   const result = await execa(pulumi, args, {
     cwd: root,
-    env: await localEnvironment(),
+    env: await localEnvironment(stackOf(args)),
     extendEnv: false,
     reject: false,
     ...(onLine ? { stdin: "ignore", stdout: note, stderr: note } : { stdio: "inherit" }),
@@ -44,7 +45,14 @@ export async function runPulumi(args: string[], { onLine, signal }: PulumiOption
   await leaveOut(salt, file, before);
   if (result.exitCode === undefined && !signal?.aborted)
     throw new Error(result.originalMessage ?? "The Pulumi CLI failed.");
-  return { exitCode: result.exitCode ?? 130, stdout: `${result.stdout ?? ""}` };
+  const { exitCode = 130, stdout, stderr } = result;
+  return { exitCode, stdout: `${stdout ?? ""}`, stderr: `${stderr ?? ""}` };
+}
+
+/** The stack that a command names. */
+function stackOf(args: string[]): string | undefined {
+  const at = args.findIndex((arg) => /^(--stack|-s)(=|$)/.test(arg));
+  return at < 0 ? undefined : (/=(.*)/.exec(args[at] ?? "")?.[1] ?? args[at + 1]);
 }
 
 const salt = /^encryptionsalt: .*\n?/m;

@@ -30,7 +30,7 @@ The APISIX plugin configuration (openid-connect, it holds the client's secret):
   npm run --silent pulumi -- stack output apisixYaml --stack dev --show-secrets
 
 Try next
-  see drift   npm run pulumi -- preview --stack dev
+  see drift   npm run drift -- --stack dev
   change      npm run pulumi -- config set customerUsername visitor --stack dev && npm start
   stop        npm stop`;
 }

@@ -26,17 +26,17 @@ export interface TokenCheckInputs extends KindInputs {
 
 /** What was verified; never the token. */
 export interface VerifiedToken {
-  /** The realm's address, as the token's `iss` has it. */
+  /** `iss`: the realm's address, as Keycloak itself calls it. */
   readonly issuer: string;
-  /** The token's `aud`. */
+  /** `aud`: the client is among them. */
   readonly audiences: readonly string[];
-  /** The token's `scope`, one by one. */
+  /** `scope`: what APISIX requires is among them. */
   readonly scopes: readonly string[];
-  /** Its realm roles. */
+  /** Realm roles: those that were mapped are among them. */
   readonly roles: readonly string[];
-  /** `kid` of the realm's key that the signature was verified with. */
+  /** Id of the realm's key that signed it. */
   readonly keyId: string;
-  /** How it is signed: `RS256`. */
+  /** Algorithm of the signature: `RS256`. */
   readonly algorithm: string;
   /** Where introspection said `active: true`; undefined for a public client, which cannot ask. */
   readonly introspectedAt?: string;

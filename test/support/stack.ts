@@ -29,7 +29,7 @@ export interface ProjectOptions {
   readonly main?: string;
   /** Further files by their path, over the project's own package.json and Pulumi.yaml too. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Lays out node_modules; without it as npm would, with this very repository as the installed package. */
+  /** Lays out node_modules, or a whole clone; without it as npm would, with this very repository as the installed package. */
   readonly install?: (folder: string) => Promise<void>;
   readonly env?: Record<string, string | undefined>;
 }
@@ -84,12 +84,23 @@ export class TestProject {
     return writeFile(path.join(this.folder, this.#main), source);
   }
 
-  async pulumi(...args: string[]): Promise<CliResult> {
-    const { exitCode, all, stdout } = await execa(
-      path.join(repository, "node_modules", ".bin", "pulumi"),
-      [...args, "--non-interactive"],
-      { cwd: this.folder, env: this.env, all: true, reject: false, stdin: "ignore" },
-    );
+  pulumi(...args: string[]): Promise<CliResult> {
+    return this.#run(path.join(repository, "node_modules", ".bin", "pulumi"), [...args, "--non-interactive"]);
+  }
+
+  /** One of the clone's own commands, such as `dev/drift.ts`, as npm runs it. */
+  script(file: string, ...args: string[]): Promise<CliResult> {
+    return this.#run(process.execPath, ["dev/bootstrap.mjs", file, ...args]);
+  }
+
+  async #run(program: string, args: string[]): Promise<CliResult> {
+    const { exitCode, all, stdout } = await execa(program, args, {
+      cwd: this.folder,
+      env: this.env,
+      all: true,
+      reject: false,
+      stdin: "ignore",
+    });
     return { exitCode: exitCode ?? -1, output: all, stdout };
   }
 
