@@ -259,7 +259,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         };
       } catch (error) {
         const failure = asKeycloakError(error);
-        if (failure.shared && !process.firstToReport(failure.message)) return { inputs };
+        if (failure.shared && !process.firstToReport(failure.about)) return { inputs };
         return { inputs, failures: [{ property: "", reason: failure.message }] };
       }
     },
