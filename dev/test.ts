@@ -1,5 +1,6 @@
-// `npm test`: lint, then every test against the real engine and a real Keycloak of its own. `npm run test:unit`: only
-// what needs neither. Further arguments go to ava. The last line is "N passed, N failed".
+// `npm test`: lint, then every test against the real engine and a real Keycloak of its own. Further arguments go to ava.
+// `--unit`: only what needs neither. `--faults`, `--kill [--runs N]`: the long form of these tests alone.
+// `--keycloak VERSION`: on that Keycloak. The last line is "N passed, N failed".
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
@@ -11,11 +12,19 @@ import { root } from "./folders.ts";
 import { type RunningKeycloak, startKeycloak, stopKeycloak } from "./keycloak.ts";
 import { endProcesses, listProcesses } from "./processes.ts";
 import { engineSteps, failWith, runSteps } from "./steps.ts";
+import { ensureToxiproxy } from "./toxiproxy.ts";
 
-const given = process.argv.slice(2);
-const unit = given.includes("--unit");
-const avaArguments = given.filter((argument) => argument !== "--unit");
-const unitFiles = ["test/unit/**/*.test.ts", "components/**/*.test.ts"];
+const avaArguments = process.argv.slice(2);
+const unit = flag("--unit");
+/** Tests that have a long form, which a command of its own runs. */
+const long = { faults: flag("--faults"), kill: flag("--kill") };
+const runs = option("--runs");
+const version = option("--keycloak");
+const files = [
+  ...(unit ? ["test/unit/**/*.test.ts", "components/**/*.test.ts"] : []),
+  ...(long.faults ? ["test/provider/faults.test.ts", "test/provider/restart.test.ts"] : []),
+  ...(long.kill ? ["test/cli/kill.test.ts"] : []),
+];
 
 // Every process of this run carries this, and so it is found again, whatever became of those that started it.
 const mark = `KEYCLOAK_APISIX_TEST_RUN=${randomUUID()}`;
@@ -38,12 +47,23 @@ try {
       { title: "Lint", task: lint },
       ...engineSteps,
       {
-        title: "Keycloak",
+        title: "Toxiproxy",
+        task: async (_, task) => {
+          const program = await ensureToxiproxy((line) => {
+            task.output = line;
+          });
+          if (!program) return task.skip("Toxiproxy: there is no Go to build it, so its tests are skipped");
+          environment.TEST_TOXIPROXY = program;
+        },
+      },
+      {
+        title: version ? `Keycloak ${version}` : "Keycloak",
         task: async (_, task) => {
           keycloak = await startKeycloak({
             home: keycloakHome,
             adminUser: "admin",
             adminPassword: password,
+            version,
             env: marked(),
             report: (line) => {
               task.output = line;
@@ -53,7 +73,13 @@ try {
         },
       },
     ]);
-    Object.assign(environment, { TEST_KEYCLOAK_URL: keycloak?.url, TEST_KEYCLOAK_PASSWORD: password });
+    Object.assign(environment, {
+      TEST_KEYCLOAK_URL: keycloak?.url,
+      TEST_KEYCLOAK_PASSWORD: password,
+      TEST_KEYCLOAK_VERSION: keycloak?.version,
+      ...(long.faults && { TEST_FAULTS: "long" }),
+      ...(long.kill && { TEST_KILLS: runs ?? "50" }),
+    });
   }
   abort.signal.throwIfAborted();
   await runTests(environment);
@@ -71,6 +97,16 @@ try {
 }
 if (counts.failed > 0) process.exitCode = abort.signal.aborted ? 130 : 1;
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
+
+function flag(name: string): boolean {
+  const at = avaArguments.indexOf(name);
+  return at >= 0 && avaArguments.splice(at, 1).length > 0;
+}
+
+function option(name: string): string | undefined {
+  const at = avaArguments.indexOf(name);
+  return at < 0 ? undefined : avaArguments.splice(at, 2)[1];
+}
 
 function marked() {
   const [name = "", value = ""] = mark.split("=");
@@ -109,7 +145,6 @@ async function lint() {
  * breaks off, or runs nothing, has failed whatever it reported.
  */
 async function runTests(environment: Record<string, string | undefined>) {
-  const files = unit ? unitFiles : [];
   let ticks = 0;
   let summary: string[] = [];
   const { exitCode } = await execa(bin("ava"), [...files, ...avaArguments], {

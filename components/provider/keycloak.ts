@@ -51,6 +51,7 @@ export class KeycloakSession {
   #hasAnswered = false;
   /** When the failures began that nothing has come through since: so one outage is waited out once. */
   #failingSince: number | undefined;
+  #gaveUp: { readonly error: PassingError; readonly at: number } | undefined;
   readonly #realms = new Map<string, RealmSession>();
 
   constructor(connection: Connection) {
@@ -85,7 +86,10 @@ export class KeycloakSession {
 
   /** Reads, asking again after a passing failure; `attempt` completes "…: failed" in words. */
   read<T>(attempt: string, request: () => Promise<T>): Promise<T> {
-    return this.#patiently(() => this.#named(attempt, request));
+    return this.#patiently(async () => {
+      await this.#accessToken();
+      return this.#named(attempt, request);
+    });
   }
 
   /**
@@ -97,7 +101,8 @@ export class KeycloakSession {
     request: () => Promise<unknown>,
     tookEffect: () => Promise<boolean>,
   ): Promise<void> {
-    let unclear = false;
+    const start = Date.now();
+    let unclear: PassingError | undefined;
     try {
       await this.#patiently(async () => {
         await this.#accessToken();
@@ -108,7 +113,7 @@ export class KeycloakSession {
         try {
           await this.#named(attempt, request);
         } catch (error) {
-          if (error instanceof PassingError) unclear ||= error.effect === "unknown";
+          if (error instanceof PassingError) unclear = error.effect === "unknown" ? error : unclear;
           // It may be the repetition that is refused: 409 for what is there by now, 404 for what is gone.
           else if ((unclear || error instanceof GoneError) && (await tookEffect())) return;
           throw error;
@@ -116,7 +121,7 @@ export class KeycloakSession {
       });
     } catch (error) {
       if (!unclear || !(error instanceof PassingError)) throw error;
-      throw error.with("Whether it took effect is not known: run the command again, it looks first.");
+      throw new UnclearError(unclear.after(start));
     }
   }
 
@@ -146,6 +151,8 @@ export class KeycloakSession {
   /** Repeats what fails in passing, with growing and jittered pauses, as long as patience lasts. */
   async #patiently<T>(action: () => Promise<T>): Promise<T> {
     const start = Date.now();
+    // Waited for already, a moment ago: not by every resource anew.
+    if (this.#gaveUp && start - this.#gaveUp.at < this.connection.timeout) throw this.#gaveUp.error;
     let unauthorised = 0;
     const deadline = () =>
       Math.min(start, this.#failingSince ?? start) +
@@ -167,9 +174,12 @@ export class KeycloakSession {
         },
       });
     } catch (error) {
-      const seconds = Math.round((Date.now() - start) / 1000);
-      if (!(error instanceof PassingError) || error.status === 401 || seconds < 1) throw error;
-      throw error.with(`Tried for ${seconds} s.`);
+      if (!(error instanceof PassingError)) throw error;
+      const failure = error.after(start);
+      // Nothing has come through for as long as patience lasts, whatever was asked for.
+      const isOutage = this.#failingSince !== undefined && (error.status ?? 502) >= 502;
+      if (isOutage) this.#gaveUp = { error: failure, at: Date.now() };
+      throw failure;
     }
   }
 
@@ -236,6 +246,7 @@ export class KeycloakSession {
   #answered(): void {
     this.#hasAnswered = true;
     this.#failingSince = undefined;
+    this.#gaveUp = undefined;
   }
 
   #failure(attempt: string, error: unknown): KeycloakError {
@@ -378,9 +389,22 @@ class PassingError extends KeycloakError {
     this.wait = options.wait;
   }
 
-  /** The same failure, with a further sentence. */
-  with(sentence: string): PassingError {
-    return new PassingError(`${this.message} ${sentence}`, this);
+  /** The same failure, with how long it has been going on. */
+  after(start: number): PassingError {
+    const seconds = Math.round((Date.now() - start) / 1000);
+    if (seconds < 1 || this.status === 401 || / Tried for \d+ s\.$/.test(this.message)) return this;
+    return new PassingError(`${this.message} Tried for ${seconds} s.`, this);
+  }
+}
+
+/** A write that broke off, and nobody could look whether it took effect. */
+export class UnclearError extends KeycloakError {
+  constructor({ message, status, about }: PassingError) {
+    super(`${message} Whether it took effect is not known: run the command again, it looks first.`, {
+      status,
+      shared: true,
+      about,
+    });
   }
 }
 

@@ -2,7 +2,7 @@
 // what may be taken back is decided in ownership.ts.
 import { isDeepStrictEqual } from "node:util";
 import { asKeycloakError, KeycloakError } from "./errors.ts";
-import { MissingError, type RealmSession } from "./keycloak.ts";
+import { MissingError, type RealmSession, UnclearError } from "./keycloak.ts";
 import type { Fields, FieldValue, FoundAndWritten, Kind, KindInputs } from "./kinds/kind.ts";
 import { type Before, type Holding, isMark, markOf, newHolder, readMark, release } from "./ownership.ts";
 import type { ProviderProcess } from "./process.ts";
@@ -45,6 +45,9 @@ export interface DiffAnswer {
   readonly changes: boolean;
   readonly replaces?: string[];
 }
+
+/** In place of the Keycloak id of what was perhaps created. */
+const notKnown = "";
 
 export function lifecycle<Inputs extends KindInputs, Live>(
   kind: Kind<Inputs, Live>,
@@ -116,12 +119,33 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     const holder = newHolder();
     const mark = markOf(holder);
     const fields = await kind.wanted(realm, inputs, { settle: true });
-    await kind.create(realm, inputs, fields, mark);
-    realm.forget();
-    const live = await kind.find(realm, inputs);
-    if (!live) throw new KeycloakError(`${where(inputs, realm)} was created, and then was not there.`);
-    const before = { fields: pairs({}, kind.fields(live), Object.keys(fields)) };
-    return finish(realm, inputs, live, { adopted: false, holder, mark, before });
+    const held = (written: Fields) => ({
+      adopted: false,
+      holder,
+      mark,
+      before: { fields: pairs({}, written, Object.keys(fields)) },
+    });
+    let isMade = false;
+    try {
+      await kind.create(realm, inputs, fields, mark);
+      isMade = true;
+      realm.forget();
+      const live = await kind.find(realm, inputs);
+      if (!live) throw new KeycloakError(`${where(inputs, realm)} was created, and then was not there.`);
+      return finish(realm, inputs, live, held(kind.fields(live)));
+    } catch (error) {
+      const failure = asKeycloakError(error);
+      // Its mark will tell whether what is found next time is ours.
+      if (isMade || failure instanceof UnclearError)
+        failure.partial = { id: idOf(inputs), properties: outsOf(realm, inputs, undefined, held(fields)) };
+      throw failure;
+    }
+  }
+
+  /** What the state keeps of a create that broke off has no Keycloak id: where the mark is ours, this is the one. */
+  function recognised(outs: Outs<Inputs>, live: Live | undefined): Outs<Inputs> {
+    const isOurs = outs.uuid === notKnown && live && kind.mark(live).text === outs.mark;
+    return isOurs ? ({ ...outs, uuid: kind.uuid(live) } as Outs<Inputs>) : outs;
   }
 
   /** @param adopts the trace that `check` noted: an object with another one is marked, so that it is known again */
@@ -206,14 +230,14 @@ export function lifecycle<Inputs extends KindInputs, Live>(
   function outsOf(
     realm: RealmSession,
     inputs: Inputs,
-    live: Live,
+    live: Live | undefined,
     held: Pick<Holding, "adopted" | "holder" | "mark" | "before">,
   ): Outs<Inputs> {
     return {
       ...withoutForecast(inputs),
-      ...kind.outputs?.(live),
+      ...(live && kind.outputs?.(live)),
       server: realm.session.server,
-      uuid: kind.uuid(live),
+      uuid: live ? kind.uuid(live) : notKnown,
       changedAt: new Date().toISOString(),
       ...held,
     } as Outs<Inputs>;
@@ -276,7 +300,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       if (realm.session.server !== olds.server) return { changes: true };
       const { live, drift } = await assess(realm, inputs, { recorded: olds, previous: olds });
       if (!live) return { changes: true };
-      hold(olds);
+      hold(recognised(olds, live));
       const stale = !isDeepStrictEqual(
         { ...kind.outputs?.(live), uuid: kind.uuid(live) },
         pick(olds, ["uuid", ...Object.keys(kind.outputs?.(live) ?? {})]),
@@ -298,25 +322,26 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       try {
         const { live, drift } = await assess(realm, inputs, { recorded: outs, previous: inputs });
         if (!live) return { id: "", props: {}, inputs: {} };
-        hold(outs);
+        hold(recognised(outs, live));
         const seen = some({ drift: { ...drift, ...madeAnew(live, adopts) } });
         const kept = { ...inputs, ...seen, ...(adopts && { adopts }) };
-        return { id, props: { ...withoutForecast(outs), ...kept }, inputs: kept };
+        return { id, props: { ...withoutForecast(recognised(outs, live)), ...kept }, inputs: kept };
       } catch (error) {
         if (error instanceof MissingError) return { id: "", props: {}, inputs: {} };
         throw error;
       }
     },
 
-    async update(olds, news) {
+    async update(recorded, news) {
       const inputs = withoutForecast(news);
       const realm = realmOf(inputs);
       realm.forget();
       await kind.validate?.(realm, inputs);
       const kept = keptForecast(news);
-      if (realm.session.server !== olds.server)
+      if (realm.session.server !== recorded.server)
         return { outs: { ...(await adoptOrCreate(inputs, news.adopts)), ...kept } };
       const live = await kind.find(realm, inputs);
+      const olds = recognised(recorded, live);
       if (!live) return { outs: { ...(await create(realm, inputs)), ...kept } };
       if (kind.uuid(live) !== olds.uuid)
         return { outs: { ...(await adopt(realm, inputs, live, news.adopts)), ...kept } };
@@ -346,12 +371,13 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       return { outs: { ...finish(realm, inputs, now, held), ...kept } };
     },
 
-    async delete(outs) {
-      const inputs = inputsOf(outs);
+    async delete(recorded) {
+      const inputs = inputsOf(recorded);
       const realm = realmOf(inputs);
       realm.forget();
-      const sameServer = realm.session.server === outs.server;
+      const sameServer = realm.session.server === recorded.server;
       const live = sameServer ? await findIfThere(kind, realm, inputs) : undefined;
+      const outs = recognised(recorded, live);
       const other = process.run.otherHolder(outs.realm, kind.kind, outs);
       const decision = release(
         outs,
@@ -367,6 +393,10 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       );
       process.run.letGo(outs.realm, kind.kind, outs);
       const leave = (why: string) => warn(`${capital(where(inputs, realm))} was left as it is: ${why}.`);
+      if (live && outs.uuid === notKnown)
+        return leave(
+          "its creation broke off, and no owner mark of ours is on it, so somebody else may have made it",
+        );
       if (decision.do === "leave") return leave(decision.why);
       if (!live || decision.do === "nothing") return;
       if (decision.do === "hand over") {

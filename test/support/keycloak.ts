@@ -234,6 +234,11 @@ export class TestAdmin {
     });
   }
 
+  /** Keycloak accepts none of his tokens any more. */
+  endSessions(): Promise<void> {
+    return admin("POST", `/master/users/${this.#id}/logout`);
+  }
+
   delete(): Promise<void> {
     return admin("DELETE", `/master/users/${this.#id}`);
   }
