@@ -26,8 +26,8 @@ const passingStatus = new Set([429, 500, 502, 503, 504]);
  * Keycloak that has answered in this run, and 5 s for an address that never did, because that is likely wrong.
  */
 const patience = { answeredBefore: 4, neverAnswered: 1 / 3 };
-/** Milliseconds between two attempts: at first, and at most. */
-const pause = { first: 200, longest: 5000 };
+/** Milliseconds between two attempts: at first, and at most, in `clientTimeout`s. */
+const pause = { first: 200, longest: 1 / 3 };
 /** Milliseconds that an unclear write gets to take effect before somebody looks. */
 const beforeLooking = 500;
 /** Milliseconds after which waiting is worth a word. */
@@ -161,7 +161,7 @@ export class KeycloakSession {
       return await pRetry(action, {
         retries: Number.POSITIVE_INFINITY,
         minTimeout: pause.first,
-        maxTimeout: pause.longest,
+        maxTimeout: Math.max(pause.first, this.connection.timeout * pause.longest),
         randomize: true,
         shouldRetry: async ({ error, retryDelay }) => {
           if (!(error instanceof PassingError)) return false;
