@@ -1,6 +1,6 @@
 // `npm test`: lint, then every test against the real engine and a real Keycloak of its own. Further arguments go to ava.
 // `--unit`: only what needs neither. `--faults`, `--kill [--runs N]`: the long form of these tests alone.
-// `--keycloak VERSION`: on that Keycloak. The last line is "N passed, N failed".
+// `--keycloak VERSION`: on that Keycloak. `--no-lint`: leaves that out. The last line is "N passed, N failed".
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
@@ -16,6 +16,7 @@ import { ensureToxiproxy } from "./toxiproxy.ts";
 
 const avaArguments = process.argv.slice(2);
 const unit = flag("--unit");
+const withLint = !flag("--no-lint");
 /** Tests that have a long form, which a command of its own runs. */
 const long = { faults: flag("--faults"), kill: flag("--kill") };
 const runs = option("--runs");
@@ -44,7 +45,7 @@ try {
     const password = randomBytes(12).toString("hex");
     let keycloak: RunningKeycloak | undefined;
     await runSteps([
-      { title: "Lint", task: lint },
+      { title: "Lint", task: lint, enabled: withLint },
       ...engineSteps,
       {
         title: "Toxiproxy",

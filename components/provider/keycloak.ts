@@ -457,8 +457,19 @@ export class RealmSession {
       const found = await this.#read(attempt, () => this.admin.clients.find({ realm: this.name, clientId }));
       const exact = found.find((candidate) => candidate.clientId === clientId);
       if (!exact?.id) throw await this.#clientMissing(clientId);
-      return { ...exact, id: exact.id };
+      return { ...exact, id: exact.id, ...(await this.#secretOf(exact, exact.id)) };
     });
+  }
+
+  /** Old releases (Keycloak 18) leave the secret out of the listing. */
+  async #secretOf(client: ClientRepresentation, id: string): Promise<{ secret?: string }> {
+    const hasOne = !client.publicClient && !client.bearerOnly;
+    if (client.secret || !hasOne || client.clientAuthenticatorType !== "client-secret") return {};
+    const { value } =
+      (await this.#readIfThere(`Reading the secret of client '${client.clientId}'`, () =>
+        this.admin.clients.getClientSecret({ realm: this.name, id }),
+      )) ?? {};
+    return value ? { secret: value } : {};
   }
 
   /**
@@ -515,7 +526,11 @@ export class RealmSession {
   /** The realm's user profile; undefined on releases that have none (before Keycloak 24 unless switched on). */
   userProfile(): Promise<UserProfile | undefined> {
     return this.#once("user profile", () =>
-      this.#readIfThere("Reading the user profile", () => this.admin.users.getProfile({ realm: this.name })),
+      this.#readIfThere(
+        "Reading the user profile",
+        // Keycloak 18 serves an empty answer.
+        async () => (await this.admin.users.getProfile({ realm: this.name })) || undefined,
+      ),
     );
   }
 
@@ -603,8 +618,9 @@ export class RealmSession {
 function answerInWords(data: unknown): string | undefined {
   if (typeof data !== "object" || data === null) return undefined;
   const { error, error_description, errorMessage } = data as Record<string, unknown>;
-  // RESTEasy's own 404 for a path that Keycloak does not serve is JSON on newer releases.
-  if (error === "Unable to find matching target resource method") return undefined;
+  // RESTEasy's own 404 for a path that Keycloak does not serve is JSON too.
+  if (typeof error === "string" && /^(RESTEASY\d|Unable to find matching target resource)/.test(error))
+    return undefined;
   const words = [errorMessage, error_description, error].find((text) => typeof text === "string");
   return typeof words === "string" ? words : undefined;
 }
