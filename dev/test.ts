@@ -1,5 +1,5 @@
 // `npm test`: lint, then every test against the real engine and a real Keycloak of its own. Further arguments go to ava.
-// `--unit`: only what needs neither. `--faults`, `--kill [--runs N]`: the long form of these tests alone.
+// `--unit`: only what needs neither. `--faults`, `--kill [--runs N] [--seed N]`: the long form of these tests alone.
 // `--keycloak VERSION`: on that Keycloak. `--no-lint`: leaves that out. The last line is "N passed, N failed".
 
 import { randomBytes, randomUUID } from "node:crypto";
@@ -19,7 +19,7 @@ const unit = flag("--unit");
 const withLint = !flag("--no-lint");
 /** Tests that have a long form, which a command of its own runs. */
 const long = { faults: flag("--faults"), kill: flag("--kill") };
-const runs = option("--runs");
+const kills = { runs: option("--runs") ?? "50", seed: option("--seed") };
 const version = option("--keycloak");
 const files = [
   ...(unit ? ["test/unit/**/*.test.ts", "components/**/*.test.ts"] : []),
@@ -79,7 +79,7 @@ try {
       TEST_KEYCLOAK_PASSWORD: password,
       TEST_KEYCLOAK_VERSION: keycloak?.version,
       ...(long.faults && { TEST_FAULTS: "long" }),
-      ...(long.kill && { TEST_KILLS: runs ?? "50" }),
+      ...(long.kill && { TEST_KILLS: kills.runs, TEST_KILL_SEED: kills.seed }),
     });
   }
   abort.signal.throwIfAborted();

@@ -7,7 +7,7 @@ import type { Fields, FieldValue, FoundAndWritten, Kind, KindInputs } from "./ki
 import { type Before, type Holding, isMark, markOf, newHolder, readMark, release } from "./ownership.ts";
 import type { ProviderProcess } from "./process.ts";
 import { hasUnknown } from "./unknown.ts";
-import { warn } from "./warnings.ts";
+import { note, warn } from "./warnings.ts";
 
 /** Field by field, what the live object is and what it should be. */
 export type Drift = Readonly<Record<string, string>>;
@@ -415,6 +415,11 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       const { fields, mark, left } = decision;
       const reMark = kind.partOf || !kind.mark(live).carries ? undefined : { text: mark };
       if (Object.keys(fields).length > 0 || reMark) await kind.write(realm, live, fields, reMark);
+      if (reMark && isMark(mark)) {
+        await note(
+          `${capital(where(inputs, realm))} stays, under the owner mark that was on it when it was adopted: another stack's, or that of an 'up' that was killed before it had recorded what it made. If no stack holds it, delete it by hand.`,
+        );
+      }
       for (const [field, reason] of Object.entries(left)) {
         await warn(`${capital(where(inputs, realm))}: ${field} was not put back: ${reason}.`);
       }

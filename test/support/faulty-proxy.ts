@@ -16,6 +16,8 @@ export interface Fault {
   readonly passedOn: boolean;
   /** What comes back: an answer of the proxy's own, a closed connection, half of Keycloak's answer, nothing. */
   readonly comes: Answer | "reset" | "half" | "silence";
+  /** Called when Keycloak has carried it out. */
+  readonly done?: () => void;
 }
 
 export interface Seen {
@@ -70,6 +72,7 @@ export class FaultyProxy {
     const body = await bytes(request);
     const fault = await this.#decide(seen, index);
     const answer = fault && !fault.passedOn ? undefined : await this.#passOn(request, body);
+    fault?.done?.();
     if (!fault) {
       if (!answer) return void response.destroy();
       response.writeHead(answer.status, answer.headers).end(answer.body);
