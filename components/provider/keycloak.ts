@@ -52,6 +52,7 @@ export class KeycloakSession {
   /** When the failures began that nothing has come through since: so one outage is waited out once. */
   #failingSince: number | undefined;
   #gaveUp: { readonly error: PassingError; readonly at: number } | undefined;
+  #version: Promise<string | undefined> | undefined;
   readonly #realms = new Map<string, RealmSession>();
 
   constructor(connection: Connection) {
@@ -82,6 +83,16 @@ export class KeycloakSession {
       this.#realms.set(name, realm);
     }
     return realm;
+  }
+
+  /** The server's release, where it tells this admin. */
+  version(): Promise<string | undefined> {
+    // Never worth waiting for, so it is asked once.
+    this.#version ??= this.admin.serverInfo.find().then(
+      ({ systemInfo }) => systemInfo?.version,
+      () => undefined,
+    );
+    return this.#version;
   }
 
   /** Reads, asking again after a passing failure; `attempt` completes "…: failed" in words. */

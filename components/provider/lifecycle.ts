@@ -6,6 +6,7 @@ import { MissingError, type RealmSession, UnclearError } from "./keycloak.ts";
 import type { Fields, FieldValue, FoundAndWritten, Kind, KindInputs } from "./kinds/kind.ts";
 import { type Before, type Holding, isMark, markOf, newHolder, readMark, release } from "./ownership.ts";
 import type { ProviderProcess } from "./process.ts";
+import { warnOfUntestedServer } from "./server-version.ts";
 import { hasUnknown } from "./unknown.ts";
 import { note, warn } from "./warnings.ts";
 
@@ -257,6 +258,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         if (isNew) {
           const refused = kind.writable && !(await kind.writable(realm, inputs));
           if (refused) throw readOnly(realm, where(inputs, realm));
+          await warnOfUntestedServer(realm.session);
           // What cannot be made is better said now than half way through.
           if (!live) await kind.wanted(realm, inputs, {});
           const plan = live && (kind.present?.(live, inputs) ?? true) ? "adopt" : "create";

@@ -196,19 +196,13 @@ test.serial("the admin's sessions are ended in the middle: logs in anew and goes
 test.serial("an admin realm whose tokens live for two seconds: up takes longer, and goes on", async (t) => {
   const corner = await Corner.of(t);
   const password = "an admin's password";
-  await corner.makeUser({ password, username: `${corner.username}-admin`, email: "a@example.com" });
-  const id = (await corner.realm.user(`${corner.username}-admin`)).id;
-  t.teardown(() => corner.realm.admin("DELETE", `/users/${id}`));
-  const management = await corner.realm.client("realm-management");
-  await corner.realm.admin("POST", `/users/${id}/role-mappings/clients/${management.id}`, [
-    await corner.realm.admin("GET", `/clients/${management.id}/roles/realm-admin`),
-  ]);
+  const username = await corner.makeRealmAdmin(t, password);
   const settings = await corner.realm.admin("GET", "");
   await corner.realm.admin("PUT", "", { ...settings, accessTokenLifespan: 2 });
   t.teardown(() => corner.realm.admin("PUT", "", settings));
   const stack = throughProxy({
     "keycloak:realm": corner.realm.name,
-    "keycloak:username": `${corner.username}-admin`,
+    "keycloak:username": username,
     "keycloak:password": password,
   });
   let logins = 0;
