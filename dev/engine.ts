@@ -146,7 +146,7 @@ async function hasOfficialPlugin() {
   return (await isPlugin(folder)) && !(await exists(`${folder}.partial`));
 }
 
-function build(module: string, source: string, folder: string, ldflags: string) {
+export function build(module: string, source: string, folder: string, ldflags: string) {
   return go(module, [
     "build",
     "-mod=readonly",
@@ -177,11 +177,15 @@ async function go(module: string, args: string[]): Promise<string> {
 }
 
 async function requireGo(problem: string) {
-  const { failed } = await execa("go", ["version"], { cwd: root, stdin: "ignore", reject: false });
-  if (failed) throw new Error(`${problem}; install Go 1.21 or newer, and it is built here instead.`);
+  if (await hasGo()) return;
+  throw new Error(`${problem}; install Go 1.21 or newer, and it is built here instead.`);
 }
 
-async function hashOf(...files: string[]) {
+export async function hasGo(): Promise<boolean> {
+  return !(await execa("go", ["version"], { cwd: root, stdin: "ignore", reject: false })).failed;
+}
+
+export async function hashOf(...files: string[]) {
   const hash = createHash("sha256");
   for (const file of files) hash.update(await readFile(path.join(modules, file)));
   return hash.digest("hex").slice(0, 12);
@@ -195,7 +199,7 @@ const exists = (file: string) =>
     () => false,
   );
 
-const isExecutable = (file: string) =>
+export const isExecutable = (file: string) =>
   access(file, constants.X_OK).then(
     () => true,
     () => false,

@@ -92,7 +92,8 @@ const startLimit = 10 * 60 * 1000;
  * {@link stopKeycloak} ends it. Data in `home` survives.
  */
 export async function startKeycloak(given: KeycloakOptions): Promise<RunningKeycloak> {
-  const options = { version: keycloakVersion, basePath: "/auth", extraArgs: [], ...given };
+  const { version = keycloakVersion, basePath = "/auth", extraArgs = [] } = given;
+  const options = { ...given, version, basePath, extraArgs };
   await mkdir(options.home, { recursive: true, mode: 0o700 });
   const home = await realpath(options.home);
   const found = await findKeycloak(home);

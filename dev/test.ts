@@ -1,6 +1,6 @@
-// `npm test`: lint, then every test against the real engine and a real Keycloak of its own. `npm run test:unit`: only
-// what needs neither. `npm run test:package`: the published package in every layout and with the oldest and newest of
-// what it supports. Further arguments go to ava. The last line is "N passed, N failed".
+// `npm test`: lint, then every test against the real engine and a real Keycloak of its own. Further arguments go to ava.
+// `--suite NAME`: one of the suites below alone, in its long form, with `--runs N` and `--seed N` where it makes up its
+// cases. `--keycloak VERSION`: on that Keycloak. `--no-lint`: leaves that out. The last line is "N passed, N failed".
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
@@ -12,16 +12,38 @@ import { compileCache, root } from "./folders.ts";
 import { type RunningKeycloak, startKeycloak, stopKeycloak } from "./keycloak.ts";
 import { endProcesses, listProcesses } from "./processes.ts";
 import { engineSteps, failWith, runSteps } from "./steps.ts";
+import { ensureToxiproxy } from "./toxiproxy.ts";
 
-const given = process.argv.slice(2);
-const unit = given.includes("--unit");
-const published = given.includes("--package");
-const avaArguments = given.filter((argument) => argument !== "--unit" && argument !== "--package");
-const ownFiles = unit
-  ? ["test/unit/**/*.test.ts", "components/**/*.test.ts"]
-  : published
-    ? ["test/cli/package.test.ts"]
-    : [];
+interface Suite {
+  readonly files: readonly string[];
+  /** What its tests read to run in their long form. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+const avaArguments = process.argv.slice(2);
+const withLint = !flag("--no-lint");
+const version = option("--keycloak");
+const runs = option("--runs");
+const seed = option("--seed");
+const suites: Readonly<Record<string, Suite>> = {
+  /** Needs neither engine nor Keycloak. */
+  unit: { files: ["test/unit/**/*.test.ts", "components/**/*.test.ts"] },
+  properties: { files: ["test/properties/*.test.ts"], environment: { TEST_RUNS: runs, TEST_SEED: seed } },
+  faults: {
+    files: ["test/provider/faults.test.ts", "test/provider/restart.test.ts"],
+    environment: { TEST_FAULTS: "long" },
+  },
+  kill: {
+    files: ["test/cli/kill.test.ts"],
+    environment: { TEST_KILLS: runs ?? "50", TEST_KILL_SEED: seed },
+  },
+  package: { files: ["test/cli/package.test.ts"], environment: { TEST_PACKAGE: "all" } },
+  gateway: { files: ["test/gateway/*.test.ts"] },
+  production: { files: ["test/production/*.test.ts"], environment: { TEST_PRODUCTION: "1" } },
+};
+const suiteName = option("--suite");
+const suite = suiteName === undefined ? undefined : suites[suiteName];
+const unit = suite !== undefined && suite === suites.unit;
 
 // Every process of this run carries this, and so it is found again, whatever became of those that started it.
 const mark = `KEYCLOAK_APISIX_TEST_RUN=${randomUUID()}`;
@@ -36,20 +58,34 @@ const counts = { passed: 0, failed: 0 };
 const folder = await realpath(await mkdtemp(path.join(tmpdir(), "keycloak-apisix-")));
 const keycloakHome = path.join(folder, "keycloak");
 try {
+  if (suiteName !== undefined && !suite) {
+    throw new Error(`There is no suite '${suiteName}': choose one of ${Object.keys(suites).join(", ")}.`);
+  }
   const environment = await testEnvironment();
   if (!unit) {
     const password = randomBytes(12).toString("hex");
     let keycloak: RunningKeycloak | undefined;
     await runSteps([
-      { title: "Lint", task: lint },
+      { title: "Lint", task: lint, enabled: withLint },
       ...engineSteps,
       {
-        title: "Keycloak",
+        title: "Toxiproxy",
+        task: async (_, task) => {
+          const program = await ensureToxiproxy((line) => {
+            task.output = line;
+          });
+          if (!program) return task.skip("Toxiproxy: there is no Go to build it, so its tests are skipped");
+          environment.TEST_TOXIPROXY = program;
+        },
+      },
+      {
+        title: version ? `Keycloak ${version}` : "Keycloak",
         task: async (_, task) => {
           keycloak = await startKeycloak({
             home: keycloakHome,
             adminUser: "admin",
             adminPassword: password,
+            version,
             env: marked(),
             report: (line) => {
               task.output = line;
@@ -59,7 +95,11 @@ try {
         },
       },
     ]);
-    Object.assign(environment, { TEST_KEYCLOAK_URL: keycloak?.url, TEST_KEYCLOAK_PASSWORD: password });
+    Object.assign(environment, {
+      TEST_KEYCLOAK_URL: keycloak?.url,
+      TEST_KEYCLOAK_PASSWORD: password,
+      TEST_KEYCLOAK_VERSION: keycloak?.version,
+    });
   }
   abort.signal.throwIfAborted();
   await runTests(environment);
@@ -77,6 +117,16 @@ try {
 }
 if (counts.failed > 0) process.exitCode = abort.signal.aborted ? 130 : 1;
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
+
+function flag(name: string): boolean {
+  const at = avaArguments.indexOf(name);
+  return at >= 0 && avaArguments.splice(at, 1).length > 0;
+}
+
+function option(name: string): string | undefined {
+  const at = avaArguments.indexOf(name);
+  return at < 0 ? undefined : avaArguments.splice(at, 2)[1];
+}
 
 function marked() {
   const [name = "", value = ""] = mark.split("=");
@@ -96,7 +146,7 @@ async function testEnvironment(): Promise<Record<string, string | undefined>> {
     NODE_COMPILE_CACHE: compileCache,
     TMPDIR: folder,
     FORCE_COLOR: "0",
-    ...(published && { TEST_PACKAGE: "all" }),
+    ...suite?.environment,
   };
 }
 
@@ -119,7 +169,7 @@ async function lint() {
 async function runTests(environment: Record<string, string | undefined>) {
   let ticks = 0;
   let summary: string[] = [];
-  const { exitCode } = await execa(bin("ava"), [...ownFiles, ...avaArguments], {
+  const { exitCode } = await execa(bin("ava"), [...(suite?.files ?? []), ...avaArguments], {
     cwd: root,
     env: environment,
     extendEnv: false,

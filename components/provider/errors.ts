@@ -7,17 +7,20 @@ export class KeycloakError extends Error {
   readonly status: number | undefined;
   /**
    * True when the cause lies in the connection, the realm or the client, so that every resource of the
-   * component would report the very same sentence.
+   * component would report the same.
    */
   readonly shared: boolean;
+  /** The shared cause, where the sentences about it differ in what was attempted; else the sentence. */
+  readonly about: string;
   /** What a create that broke off has to leave in the state. */
   partial?: { readonly id: string; readonly properties: object };
 
-  constructor(message: string, options: { status?: number; shared?: boolean } = {}) {
+  constructor(message: string, options: { status?: number; shared?: boolean; about?: string } = {}) {
     super(message);
     this.name = "";
     this.status = options.status;
     this.shared = options.shared ?? false;
+    this.about = options.about ?? message;
     this.stack = "";
   }
 

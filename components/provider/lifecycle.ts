@@ -2,12 +2,13 @@
 // what may be taken back is decided in ownership.ts.
 import { isDeepStrictEqual } from "node:util";
 import { asKeycloakError, KeycloakError } from "./errors.ts";
-import { MissingError, type RealmSession } from "./keycloak.ts";
+import { MissingError, type RealmSession, UnclearError } from "./keycloak.ts";
 import type { Fields, FieldValue, FoundAndWritten, Kind, KindInputs } from "./kinds/kind.ts";
 import { type Before, type Holding, isMark, markOf, newHolder, readMark, release } from "./ownership.ts";
 import type { ProviderProcess } from "./process.ts";
+import { warnOfUntestedServer } from "./server-version.ts";
 import { hasUnknown } from "./unknown.ts";
-import { warn } from "./warnings.ts";
+import { note, warn } from "./warnings.ts";
 
 /** Field by field, what the live object is and what it should be. */
 export type Drift = Readonly<Record<string, string>>;
@@ -45,6 +46,9 @@ export interface DiffAnswer {
   readonly changes: boolean;
   readonly replaces?: string[];
 }
+
+/** In place of the Keycloak id of what was perhaps created. */
+const notKnown = "";
 
 export function lifecycle<Inputs extends KindInputs, Live>(
   kind: Kind<Inputs, Live>,
@@ -116,19 +120,36 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     const holder = newHolder();
     const mark = markOf(holder);
     const fields = await kind.wanted(realm, inputs, { settle: true });
+    const held = (written: Fields) => ({
+      adopted: false,
+      holder,
+      mark,
+      before: { fields: pairs({}, written, Object.keys(fields)) },
+    });
+    let isMade = false;
     try {
       await kind.create(realm, inputs, fields, mark);
+      isMade = true;
+      realm.forget();
+      const live = await kind.find(realm, inputs);
+      if (!live) throw new KeycloakError(`${where(inputs, realm)} was created, and then was not there.`);
+      return finish(realm, inputs, live, held(kind.fields(live)));
     } catch (error) {
       // Somebody was faster: what is there now is adopted, as if it had been there before.
-      const made = await madeMeanwhile(realm, inputs, error);
+      const made = isMade ? undefined : await madeMeanwhile(realm, inputs, error);
       if (made) return adopt(realm, inputs, made, undefined);
-      throw error;
+      const failure = asKeycloakError(error);
+      // Its mark will tell whether what is found next time is ours.
+      if (isMade || failure instanceof UnclearError)
+        failure.partial = { id: idOf(inputs), properties: outsOf(realm, inputs, undefined, held(fields)) };
+      throw failure;
     }
-    realm.forget();
-    const live = await kind.find(realm, inputs);
-    if (!live) throw new KeycloakError(`${where(inputs, realm)} was created, and then was not there.`);
-    const before = { fields: pairs({}, kind.fields(live), Object.keys(fields)) };
-    return finish(realm, inputs, live, { adopted: false, holder, mark, before });
+  }
+
+  /** What the state keeps of a create that broke off has no Keycloak id: where the mark is ours, this is the one. */
+  function recognised(outs: Outs<Inputs>, live: Live | undefined): Outs<Inputs> {
+    const isOurs = outs.uuid === notKnown && live && kind.mark(live).text === outs.mark;
+    return isOurs ? ({ ...outs, uuid: kind.uuid(live) } as Outs<Inputs>) : outs;
   }
 
   async function madeMeanwhile(
@@ -223,14 +244,14 @@ export function lifecycle<Inputs extends KindInputs, Live>(
   function outsOf(
     realm: RealmSession,
     inputs: Inputs,
-    live: Live,
+    live: Live | undefined,
     held: Pick<Holding, "adopted" | "holder" | "mark" | "before">,
   ): Outs<Inputs> {
     return {
       ...withoutForecast(inputs),
-      ...kind.outputs?.(live),
+      ...(live && kind.outputs?.(live)),
       server: realm.session.server,
-      uuid: kind.uuid(live),
+      uuid: live ? kind.uuid(live) : notKnown,
       changedAt: new Date().toISOString(),
       ...held,
     } as Outs<Inputs>;
@@ -250,6 +271,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         if (isNew) {
           const refused = kind.writable && !(await kind.writable(realm, inputs));
           if (refused) throw readOnly(realm, where(inputs, realm));
+          await warnOfUntestedServer(realm.session);
           // What cannot be made is better said now than half way through.
           if (!live) await kind.wanted(realm, inputs, {});
           const plan = live && (kind.present?.(live, inputs) ?? true) ? "adopt" : "create";
@@ -276,7 +298,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         };
       } catch (error) {
         const failure = asKeycloakError(error);
-        if (failure.shared && !process.firstToReport(failure.message)) return { inputs };
+        if (failure.shared && !process.firstToReport(failure.about)) return { inputs };
         return { inputs, failures: [{ property: "", reason: failure.message }] };
       }
     },
@@ -293,7 +315,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       if (realm.session.server !== olds.server) return { changes: true };
       const { live, drift } = await assess(realm, inputs, { recorded: olds, previous: olds });
       if (!live) return { changes: true };
-      hold(olds);
+      hold(recognised(olds, live));
       const stale = !isDeepStrictEqual(
         { ...kind.outputs?.(live), uuid: kind.uuid(live) },
         pick(olds, ["uuid", ...Object.keys(kind.outputs?.(live) ?? {})]),
@@ -315,25 +337,26 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       try {
         const { live, drift } = await assess(realm, inputs, { recorded: outs, previous: inputs });
         if (!live) return { id: "", props: {}, inputs: {} };
-        hold(outs);
+        hold(recognised(outs, live));
         const seen = some({ drift: { ...drift, ...madeAnew(live, adopts) } });
         const kept = { ...inputs, ...seen, ...(adopts && { adopts }) };
-        return { id, props: { ...withoutForecast(outs), ...kept }, inputs: kept };
+        return { id, props: { ...withoutForecast(recognised(outs, live)), ...kept }, inputs: kept };
       } catch (error) {
         if (error instanceof MissingError) return { id: "", props: {}, inputs: {} };
         throw error;
       }
     },
 
-    async update(olds, news) {
+    async update(recorded, news) {
       const inputs = withoutForecast(news);
       const realm = realmOf(inputs);
       realm.forget();
       await kind.validate?.(realm, inputs);
       const kept = keptForecast(news);
-      if (realm.session.server !== olds.server)
+      if (realm.session.server !== recorded.server)
         return { outs: { ...(await adoptOrCreate(inputs, news.adopts)), ...kept } };
       const live = await kind.find(realm, inputs);
+      const olds = recognised(recorded, live);
       if (!live) return { outs: { ...(await create(realm, inputs)), ...kept } };
       if (kind.uuid(live) !== olds.uuid)
         return { outs: { ...(await adopt(realm, inputs, live, news.adopts)), ...kept } };
@@ -363,12 +386,13 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       return { outs: { ...finish(realm, inputs, now, held), ...kept } };
     },
 
-    async delete(outs) {
-      const inputs = inputsOf(outs);
+    async delete(recorded) {
+      const inputs = inputsOf(recorded);
       const realm = realmOf(inputs);
       realm.forget();
-      const sameServer = realm.session.server === outs.server;
+      const sameServer = realm.session.server === recorded.server;
       const live = sameServer ? await findIfThere(kind, realm, inputs) : undefined;
+      const outs = recognised(recorded, live);
       const other = process.run.otherHolder(outs.realm, kind.kind, outs);
       const decision = release(
         outs,
@@ -385,6 +409,10 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       process.run.letGo(outs.realm, kind.kind, outs);
       const left = kind.plural ? "were left as they are" : "was left as it is";
       const leave = (why: string) => warn(`${capital(where(inputs, realm))} ${left}: ${why}.`);
+      if (live && outs.uuid === notKnown)
+        return leave(
+          "its creation broke off, and no owner mark of ours is on it, so somebody else may have made it",
+        );
       if (decision.do === "leave") return leave(decision.why);
       if (!live || decision.do === "nothing") return;
       if (decision.do === "hand over") {
@@ -403,6 +431,11 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       const { fields, mark, left: stayed } = decision;
       const reMark = kind.partOf || !kind.mark(live).carries ? undefined : { text: mark };
       if (Object.keys(fields).length > 0 || reMark) await kind.write(realm, live, fields, reMark);
+      if (reMark && isMark(mark)) {
+        await note(
+          `${capital(where(inputs, realm))} stays, under the owner mark that was on it when it was adopted: another stack's, or that of an 'up' that was killed before it had recorded what it made. If no stack holds it, delete it by hand.`,
+        );
+      }
       for (const [field, reason] of Object.entries(stayed)) {
         await warn(`${capital(where(inputs, realm))}: ${field} was not put back: ${reason}.`);
       }

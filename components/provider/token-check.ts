@@ -266,7 +266,7 @@ async function refused(
   inputs: TokenCheckInputs,
   answer: { readonly outcome: string; readonly said: string },
 ): Promise<KeycloakError> {
-  const why = await causeOf(realm, client, inputs, answer.outcome).catch(() => undefined);
+  const why = await causeOf(realm, client, inputs, answer).catch(() => undefined);
   return new KeycloakError(
     `Getting a token for user '${inputs.username}' at client '${inputs.client}' in realm '${realm.name}' failed: Keycloak answered ${answer.said}; ${why ?? "see the realm's events for the cause"}.`,
   );
@@ -276,7 +276,7 @@ async function causeOf(
   realm: RealmSession,
   client: ClientRepresentation,
   inputs: TokenCheckInputs,
-  outcome: string,
+  { outcome, said }: { readonly outcome: string; readonly said: string },
 ): Promise<string | undefined> {
   const settings = await realm.settings();
   if (settings.enabled === false)
@@ -316,7 +316,7 @@ async function causeOf(
       : `the profile of user '${inputs.username}' is incomplete: see Realm settings, User profile`;
   }
   if (outcome === "bad credentials") return "the password is not the configured one";
-  if (realm.session.server.startsWith("http:") && settings.sslRequired === "external") {
+  if (said.includes("HTTPS required")) {
     return `realm '${realm.name}' requires SSL for external requests, and this one came over http: use an https address`;
   }
   return undefined;

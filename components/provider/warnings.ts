@@ -1,11 +1,20 @@
-// Warnings in the CLI's own words and place. The dynamic provider host offers no logger, but it is given the
+// Warnings and notes in the CLI's own words and place. The dynamic provider host offers no logger, but it is given the
 // engine's address as its first argument.
 
 const said = new Set<string>();
 let connected = false;
 
 /** Prints a warning once a process. Never throws: a warning must not turn a success into a failure. */
-export async function warn(message: string): Promise<void> {
+export function warn(message: string): Promise<void> {
+  return say("warn", message);
+}
+
+/** The same for what is as it should be, and yet worth knowing. */
+export function note(message: string): Promise<void> {
+  return say("info", message);
+}
+
+async function say(severity: "warn" | "info", message: string): Promise<void> {
   if (said.has(message)) return;
   said.add(message);
   try {
@@ -15,8 +24,8 @@ export async function warn(message: string): Promise<void> {
       pulumi.runtime.resetOptions(pulumi.getProject(), pulumi.getStack(), 1, engine, "", false, "");
       connected = true;
     }
-    await pulumi.log.warn(message);
+    await pulumi.log[severity](message);
   } catch {
-    console.error(`warning: ${message}`);
+    console.error(`${severity === "warn" ? "warning" : "info"}: ${message}`);
   }
 }

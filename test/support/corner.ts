@@ -210,6 +210,18 @@ export class Corner {
     });
     return this.user();
   }
+  /** An admin of this realm alone, with these client roles, gone after the test. @returns his username */
+  async makeRealmAdmin(t: ExecutionContext, password: string, roles = ["realm-admin"]): Promise<string> {
+    const username = `${this.username}-admin`;
+    await this.makeUser({ password, username, email: `${username}@example.com` });
+    const { id } = await this.realm.user(username);
+    t.teardown(() => this.realm.admin("DELETE", `/users/${id}`));
+    const management = await this.realm.client("realm-management");
+    const path = `/clients/${management.id}/roles`;
+    const mapped = await Promise.all(roles.map((role) => this.realm.admin("GET", `${path}/${role}`)));
+    await this.realm.admin("POST", `/users/${id}/role-mappings/clients/${management.id}`, mapped);
+    return username;
+  }
   async changeUser(changes: object): Promise<void> {
     const user = await this.user();
     await this.realm.admin("PUT", `/users/${user.id}`, { ...user, ...changes });

@@ -133,9 +133,15 @@ export class TestRealm {
     const roles = await this.admin("GET", `/users/${(await this.user(username)).id}/role-mappings/realm`);
     return roles.map(({ name }: { name: string }) => name).sort();
   }
+  /** The client's secret; Keycloak 18 leaves it out of the listing. */
+  async #secret(clientId = "cim"): Promise<string> {
+    const { id } = await this.client(clientId);
+    return (await this.admin("GET", `/clients/${id}/client-secret`)).value;
+  }
+
   /** Answer of a direct grant. */
   async directGrant(password: string, username = "customer", clientId = "cim"): Promise<Representation> {
-    const { secret } = await this.client(clientId);
+    const secret = await this.#secret(clientId);
     const response = await fetch(`${server.address}/realms${this.path}/protocol/openid-connect/token`, {
       method: "POST",
       body: new URLSearchParams({
@@ -157,7 +163,7 @@ export class TestRealm {
       if (/Invalid user credentials|not fully set up|disabled/.test(error_description)) return false;
       throw new Error(`no token, but not for the password: ${error_description}`);
     }
-    const { secret } = await this.client();
+    const secret = await this.#secret();
     await fetch(`${server.address}/realms${this.path}/protocol/openid-connect/logout`, {
       method: "POST",
       body: new URLSearchParams({ client_id: "cim", client_secret: secret, refresh_token }),
@@ -232,6 +238,11 @@ export class TestAdmin {
       value,
       temporary: false,
     });
+  }
+
+  /** Keycloak accepts none of his tokens any more. */
+  endSessions(): Promise<void> {
+    return admin("POST", `/master/users/${this.#id}/logout`);
   }
 
   delete(): Promise<void> {

@@ -1,7 +1,7 @@
 // The Audience protocol mapper on the client itself: what makes Keycloak name the client in `aud`.
-import type { ClientRepresentation } from "../keycloak.ts";
+import type { ClientRepresentation, RealmSession } from "../keycloak.ts";
 import { warn } from "../warnings.ts";
-import type { Fields, Kind, KindInputs } from "./kind.ts";
+import { type Fields, holds, type Kind, type KindInputs } from "./kind.ts";
 
 export interface AudienceMapperInputs extends KindInputs {
   /** clientId of the client that carries the mapper and is the audience. */
@@ -48,10 +48,7 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
   },
   uuid: ({ mapper }) => mapper.id,
 
-  fields: ({ mapper }) => ({
-    protocolMapper: mapper.protocolMapper,
-    ...(mapper.config as Fields | undefined),
-  }),
+  fields: ({ mapper }) => fieldsOf(mapper),
   // The guide's fields; introspection matters to APISIX, which asks there.
   async wanted(realm, { client: clientId }) {
     const { attributes } = await realm.client(clientId);
@@ -67,31 +64,40 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
 
   async create(realm, { client: clientId, mapper: name }, fields, mark) {
     const client = await realm.client(clientId);
-    await realm.write(`Creating protocol mapper '${name}' on client '${clientId}'`, () =>
-      realm.admin.clients.addProtocolMapper(
-        { realm: realm.name, id: client.id },
-        merged({ name, protocol }, fields, { text: mark }),
-      ),
+    await realm.write(
+      `Creating protocol mapper '${name}' on client '${clientId}'`,
+      () =>
+        realm.admin.clients.addProtocolMapper(
+          { realm: realm.name, id: client.id },
+          merged({ name, protocol }, fields, { text: mark }),
+        ),
+      async () =>
+        (await mappersOf(realm, clientId)).some((mapper) => mapper.name === name && markOn(mapper) === mark),
     );
   },
   async write(realm, { client, mapper }, fields, mark) {
-    await realm.write(`Updating protocol mapper '${mapper.name}' on client '${client.clientId}'`, () =>
-      realm.admin.clients.updateProtocolMapper(
-        { realm: realm.name, id: client.id, mapperId: mapper.id },
-        merged(mapper, fields, mark),
-      ),
+    await realm.write(
+      `Updating protocol mapper '${mapper.name}' on client '${client.clientId}'`,
+      () =>
+        realm.admin.clients.updateProtocolMapper(
+          { realm: realm.name, id: client.id, mapperId: mapper.id },
+          merged(mapper, fields, mark),
+        ),
+      async () => {
+        const now = (await mappersOf(realm, client.clientId)).find(({ id }) => id === mapper.id);
+        return now !== undefined && holds(fieldsOf(now), fields) && (!mark || markOn(now) === mark.text);
+      },
     );
   },
   async remove(realm, { client, mapper }) {
-    await realm.write(`Deleting protocol mapper '${mapper.name}' of client '${client.clientId}'`, () =>
-      realm.admin.clients.delProtocolMapper({ realm: realm.name, id: client.id, mapperId: mapper.id }),
+    await realm.write(
+      `Deleting protocol mapper '${mapper.name}' of client '${client.clientId}'`,
+      () => realm.admin.clients.delProtocolMapper({ realm: realm.name, id: client.id, mapperId: mapper.id }),
+      async () => !(await mappersOf(realm, client.clientId)).some(({ id }) => id === mapper.id),
     );
   },
 
-  mark: ({ mapper }) => ({
-    carries: true,
-    text: (mapper.config as Record<string, string> | undefined)?.[markKey],
-  }),
+  mark: ({ mapper }) => ({ carries: true, text: markOn(mapper) }),
   trace: {
     of: ({ mapper }) => mapper.id,
     field: "owner",
@@ -104,6 +110,18 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
     ...(client.publicClient || !client.secret ? {} : { clientSecret: client.secret }),
   }),
 };
+
+function fieldsOf({ protocolMapper, config }: ProtocolMapper): Fields {
+  return { protocolMapper, ...(config as Fields | undefined) };
+}
+
+function markOn({ config }: ProtocolMapper): string | undefined {
+  return (config as Record<string, string> | undefined)?.[markKey];
+}
+
+async function mappersOf(realm: RealmSession, clientId = ""): Promise<ProtocolMapper[]> {
+  return (await realm.client(clientId)).protocolMappers ?? [];
+}
 
 /** The whole mapper: sending less would take away keys that are not ours (`lightweight.claim`, …). */
 function merged(

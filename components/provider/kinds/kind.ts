@@ -1,11 +1,17 @@
 // What a kind of ensured object says of itself. Everything else (adopt or create, drift, update, removal) is
 // the same for all and stands in lifecycle.ts and ownership.ts.
+import { isDeepStrictEqual } from "node:util";
 import type { RealmSession } from "../keycloak.ts";
 
 /** A field's value as it is compared, shown and put back. Undefined: not there. */
 export type FieldValue = string | boolean | readonly string[] | undefined;
 /** By the name that people know the field under. */
 export type Fields = Readonly<Record<string, FieldValue>>;
+
+/** Does an object with these fields hold all the others too? */
+export function holds(is: Fields, fields: Fields): boolean {
+  return Object.entries(fields).every(([name, value]) => isDeepStrictEqual(is[name], value));
+}
 
 /** Inputs that all kinds share. */
 export interface KindInputs {

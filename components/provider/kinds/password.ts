@@ -1,5 +1,6 @@
 // The user's password: not temporary, and set only when it has to be. It cannot be read, so a login or the
 // credential's date tells whether it is still the configured one.
+import { isDeepStrictEqual } from "node:util";
 import { directGrant, endSession } from "../direct-grant.ts";
 import { KeycloakError } from "../errors.ts";
 import type { RealmSession, UserRepresentation } from "../keycloak.ts";
@@ -80,14 +81,21 @@ export const password: Kind<PasswordInputs, Live> = {
   },
   async write(realm, live, fields, mark, inputs) {
     const { user } = live;
-    if ((fields.password === anew || fields.password === renewed) && inputs) await reset(realm, user, inputs);
+    if ((fields.password === anew || fields.password === renewed) && inputs) await reset(realm, live, inputs);
     else if ("password" in fields && fields.password === undefined) await removeCredential(realm, live);
     if (Array.isArray(fields.requiredActions)) {
       const requiredActions = [...fields.requiredActions];
-      await realm.write(`Setting the required actions of user '${user.username}'`, async () => {
-        const whole = await realm.admin.users.findOne({ realm: realm.name, id: user.id });
-        await realm.admin.users.update({ realm: realm.name, id: user.id }, { ...whole, requiredActions });
-      });
+      await realm.write(
+        `Setting the required actions of user '${user.username}'`,
+        async () => {
+          const whole = await realm.admin.users.findOne({ realm: realm.name, id: user.id });
+          await realm.admin.users.update({ realm: realm.name, id: user.id }, { ...whole, requiredActions });
+        },
+        async () => {
+          const now = await realm.user(user.username);
+          return isDeepStrictEqual(now?.requiredActions?.toSorted() ?? [], requiredActions.toSorted());
+        },
+      );
     }
     if (!mark) return;
     realm.forget();
@@ -128,14 +136,22 @@ function isOtp(requiredAction: string): boolean {
   return requiredAction === "CONFIGURE_TOTP";
 }
 
-async function reset(realm: RealmSession, user: Live["user"], { password }: PasswordInputs): Promise<void> {
+async function reset(realm: RealmSession, live: Live, { password }: PasswordInputs): Promise<void> {
+  const { user } = live;
   try {
-    await realm.write(`Setting the password of user '${user.username}'`, () =>
-      realm.admin.users.resetPassword({
-        realm: realm.name,
-        id: user.id,
-        credential: { type: "password", value: password, temporary: false },
-      }),
+    await realm.write(
+      `Setting the password of user '${user.username}'`,
+      () =>
+        realm.admin.users.resetPassword({
+          realm: realm.name,
+          id: user.id,
+          credential: { type: "password", value: password, temporary: false },
+        }),
+      // Set a second time, a history policy would refuse it.
+      async () => {
+        const now = passwordOf(await realm.credentials(user));
+        return now !== undefined && setAt({ user, password: now }) !== setAt(live);
+      },
     );
   } catch (error) {
     if (!(error instanceof KeycloakError) || error.status !== 400) throw error;
@@ -148,8 +164,10 @@ async function reset(realm: RealmSession, user: Live["user"], { password }: Pass
 
 async function removeCredential(realm: RealmSession, { user, password }: Live): Promise<void> {
   if (!password) return;
-  await realm.write(`Removing the password of user '${user.username}'`, () =>
-    realm.admin.users.deleteCredential({ realm: realm.name, id: user.id, credentialId: password.id }),
+  await realm.write(
+    `Removing the password of user '${user.username}'`,
+    () => realm.admin.users.deleteCredential({ realm: realm.name, id: user.id, credentialId: password.id }),
+    async () => (await realm.credentials(user)).every(({ id }) => id !== password.id),
   );
 }
 
@@ -183,8 +201,10 @@ async function isRight(realm: RealmSession, inputs: PasswordInputs, live: Live):
 async function unlock(realm: RealmSession, { user }: Live): Promise<void> {
   const lock = await realm.lockOf(user);
   if (!lock) return;
-  await realm.write(`Unlocking user '${user.username}'`, () =>
-    realm.admin.attackDetection.del({ realm: realm.name, id: user.id }),
+  await realm.write(
+    `Unlocking user '${user.username}'`,
+    () => realm.admin.attackDetection.del({ realm: realm.name, id: user.id }),
+    async () => (await realm.lockOf(user)) === undefined,
   );
   await warn(
     `User '${user.username}' in realm '${realm.name}' was locked by brute-force detection after ${lock.failures} failed logins, and has been unlocked: see who tries his password.`,

@@ -23,20 +23,29 @@ export const realmRole: Kind<RealmRoleInputs, Live> = {
   wanted: async () => ({}),
 
   async create(realm, { role: name }, _fields, mark) {
-    await realm.write(`Creating realm role '${name}'`, () =>
-      realm.admin.roles.create({ realm: realm.name, name, attributes: { [markAttribute]: [mark] } }),
+    await realm.write(
+      `Creating realm role '${name}'`,
+      () => realm.admin.roles.create({ realm: realm.name, name, attributes: { [markAttribute]: [mark] } }),
+      async () => markOn(await realm.realmRole(name)) === mark,
     );
   },
   async write(realm, role, _fields, mark) {
     const { [markAttribute]: _old, ...others } = (role.attributes ?? {}) as Record<string, string[]>;
     const attributes = mark?.text === undefined ? others : { ...others, [markAttribute]: [mark.text] };
-    await realm.write(`Marking realm role '${role.name}'`, () =>
-      realm.admin.roles.updateById({ realm: realm.name, id: role.id }, { ...role, attributes }),
+    await realm.write(
+      `Marking realm role '${role.name}'`,
+      () => realm.admin.roles.updateById({ realm: realm.name, id: role.id }, { ...role, attributes }),
+      async () => {
+        const now = await realm.realmRole(role.name);
+        return now?.id === role.id && markOn(now) === mark?.text;
+      },
     );
   },
   async remove(realm, role) {
-    await realm.write(`Deleting realm role '${role.name}'`, () =>
-      realm.admin.roles.delById({ realm: realm.name, id: role.id }),
+    await realm.write(
+      `Deleting realm role '${role.name}'`,
+      () => realm.admin.roles.delById({ realm: realm.name, id: role.id }),
+      async () => (await realm.realmRole(role.name))?.id !== role.id,
     );
   },
   async usedByOthers(realm, { name }) {
@@ -49,10 +58,7 @@ export const realmRole: Kind<RealmRoleInputs, Live> = {
     return `users have it (${names}${users.length === 3 ? ", …" : ""})`;
   },
 
-  mark: ({ attributes }) => ({
-    carries: true,
-    text: (attributes as Record<string, string[]> | undefined)?.[markAttribute]?.[0],
-  }),
+  mark: (role) => ({ carries: true, text: markOn(role) }),
   trace: {
     of: (role) => role.id,
     field: "owner",
@@ -60,3 +66,7 @@ export const realmRole: Kind<RealmRoleInputs, Live> = {
     always: true,
   },
 };
+
+function markOn(role: RoleRepresentation | undefined): string | undefined {
+  return (role?.attributes as Record<string, string[]> | undefined)?.[markAttribute]?.[0];
+}

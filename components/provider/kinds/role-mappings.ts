@@ -64,16 +64,20 @@ export const roleMappings: Kind<RoleMappingsInputs, Live> = {
     const payload = { realm: realm.name, id: live.user.id };
     const add = await rolesByName(realm, names(true));
     if (add.length > 0) {
-      await realm.write(`Mapping realm roles ${listed(add)} to user '${live.user.username}'`, () =>
-        realm.admin.users.addRealmRoleMappings({ ...payload, roles: add }),
+      await realm.write(
+        `Mapping realm roles ${listed(add)} to user '${live.user.username}'`,
+        () => realm.admin.users.addRealmRoleMappings({ ...payload, roles: add }),
+        async () => (await mappedAmong(realm, live, add)) === add.length,
       );
     }
     const take = live.mapped.flatMap(({ id, name }) =>
       id && name && names(false).includes(name) ? [{ id, name }] : [],
     );
     if (take.length > 0) {
-      await realm.write(`Taking realm roles ${listed(take)} from user '${live.user.username}'`, () =>
-        realm.admin.users.delRealmRoleMappings({ ...payload, roles: take }),
+      await realm.write(
+        `Taking realm roles ${listed(take)} from user '${live.user.username}'`,
+        () => realm.admin.users.delRealmRoleMappings({ ...payload, roles: take }),
+        async () => (await mappedAmong(realm, live, take)) === 0,
       );
     }
     if (!mark) return;
@@ -103,6 +107,16 @@ async function rolesByName(
       throw new KeycloakError(`Realm role '${name}' is not in realm '${realm.name}': it cannot be mapped.`);
     }),
   );
+}
+
+/** How many of the roles the user has by now. */
+async function mappedAmong(
+  realm: RealmSession,
+  { user }: Live,
+  roles: readonly { id: string }[],
+): Promise<number> {
+  const mapped = new Set((await realm.realmRoleMappings(user)).map(({ id }) => id));
+  return roles.filter(({ id }) => mapped.has(id)).length;
 }
 
 function listed(roles: readonly { name: string }[]): string {

@@ -28,10 +28,13 @@ export async function writeLabel(
 ): Promise<void> {
   const label = text ?? neutralLabel;
   if (!password || password.userLabel === label) return;
-  await realm.write(`Labelling the password of user '${user.username}'`, () =>
-    realm.admin.users.updateCredentialLabel(
-      { realm: realm.name, id: user.id, credentialId: password.id },
-      label,
-    ),
+  await realm.write(
+    `Labelling the password of user '${user.username}'`,
+    () =>
+      realm.admin.users.updateCredentialLabel(
+        { realm: realm.name, id: user.id, credentialId: password.id },
+        label,
+      ),
+    async () => passwordOf(await realm.credentials(user))?.userLabel === label,
   );
 }

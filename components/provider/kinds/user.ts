@@ -3,7 +3,7 @@
 import { KeycloakError } from "../errors.ts";
 import type { RealmSession, UserRepresentation } from "../keycloak.ts";
 import { defaultValue, requiredAttributes } from "../profile.ts";
-import type { Fields, FieldValue, Kind, KindInputs } from "./kind.ts";
+import { type Fields, type FieldValue, holds, type Kind, type KindInputs } from "./kind.ts";
 import { labelMark, passwordOf, type UserWithCredentials, writeLabel } from "./user-label.ts";
 
 export interface UserInputs extends KindInputs {
@@ -33,15 +33,7 @@ export const user: Kind<UserInputs, Live> = {
   },
   uuid: (live) => live.user.id,
 
-  fields: ({ user }) => {
-    const attributes = Object.entries((user.attributes ?? {}) as Record<string, string[]>);
-    return {
-      enabled: user.enabled,
-      emailVerified: user.emailVerified,
-      ...Object.fromEntries(ownFields.map((name) => [name, user[name] || undefined])),
-      ...Object.fromEntries(attributes.map(([name, values]) => [name, single(values)])),
-    };
-  },
+  fields: ({ user }) => fieldsOf(user),
   async wanted(realm, { username, profile = {} }, { live }) {
     const is = live ? user.fields(live) : {};
     const email = !live && (await isEmailUsername(realm, username)) ? { email: username } : {};
@@ -61,20 +53,37 @@ export const user: Kind<UserInputs, Live> = {
 
   async create(realm, { username }, fields) {
     // The mark follows with the password: it is the label of that credential.
-    await realm.write(`Creating user '${username}'`, () =>
-      realm.admin.users.create({ realm: realm.name, ...merged({ username }, fields) }),
+    await realm.write(
+      `Creating user '${username}'`,
+      () => realm.admin.users.create({ realm: realm.name, ...merged({ username }, fields) }),
+      // Just as it was sent, and nobody has set a password yet.
+      async () => {
+        const now = await realm.user(username);
+        return (
+          now !== undefined && holds(fieldsOf(now), fields) && (await realm.credentials(now)).length === 0
+        );
+      },
     );
   },
   async write(realm, live, fields, mark) {
     if (Object.keys(fields).length > 0) {
-      await realm.write(`Updating user '${live.user.username}'`, () =>
-        realm.admin.users.update({ realm: realm.name, id: live.user.id }, merged(live.user, fields)),
+      await realm.write(
+        `Updating user '${live.user.username}'`,
+        () => realm.admin.users.update({ realm: realm.name, id: live.user.id }, merged(live.user, fields)),
+        async () => {
+          const now = await realm.user(live.user.username);
+          return now?.id === live.user.id && holds(fieldsOf(now), fields);
+        },
       );
     }
     if (mark) await writeLabel(realm, live, mark.text);
   },
   async remove(realm, { user: { id, username } }) {
-    await realm.write(`Deleting user '${username}'`, () => realm.admin.users.del({ realm: realm.name, id }));
+    await realm.write(
+      `Deleting user '${username}'`,
+      () => realm.admin.users.del({ realm: realm.name, id }),
+      async () => (await realm.user(username))?.id !== id,
+    );
   },
 
   mark: labelMark,
@@ -98,6 +107,16 @@ async function isEmailUsername(realm: RealmSession, username: string): Promise<b
   throw new KeycloakError(
     `Creating user '${username}' in realm '${realm.name}' cannot work: the realm takes the email address as username; configure an email address as username (config: customerUsername), or switch 'Email as username' off (Realm settings, Login).`,
   );
+}
+
+function fieldsOf(user: UserRepresentation): Fields {
+  const attributes = Object.entries((user.attributes ?? {}) as Record<string, string[]>);
+  return {
+    enabled: user.enabled,
+    emailVerified: user.emailVerified,
+    ...Object.fromEntries(ownFields.map((name) => [name, user[name] || undefined])),
+    ...Object.fromEntries(attributes.map(([name, values]) => [name, single(values)])),
+  };
 }
 
 function single(values: readonly string[]): FieldValue {

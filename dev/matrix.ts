@@ -1,0 +1,82 @@
+// `npm run test:matrix`: the main path on every Keycloak that we say we support, one server at a time, and the result of
+// each in docs/versions.md. With versions as arguments: those alone, and the file stays as it is.
+
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { execa } from "execa";
+import { root } from "./folders.ts";
+import { keycloakVersion } from "./keycloak.ts";
+
+/** One of each release that operators still run; the newest that Maven Central carries where three numbers matter. */
+const versions = ["18.0.2", "20.0.5", "22.0.5", "24.0.5", "25.0.6", "26.0.8", "26.4.7", keycloakVersion];
+/** Fresh realm, second up, adoption of realms done by hand, drift and repair, destroy: through the real CLI. */
+const mainPath = ["fresh-realm", "adopt", "drift"].map((name) => `test/cli/${name}.test.ts`);
+/** The other tests of drift take longer than all of these. */
+const titles = ["one up makes a fresh realm ready*", "a realm that *", "watching*"];
+
+interface Result {
+  readonly version: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly seconds: number;
+}
+
+const given = process.argv.slice(2);
+const results: Result[] = [];
+for (const version of given.length > 0 ? given : versions) {
+  console.log(`\nKeycloak ${version}`);
+  results.push(await run(version, results.length === 0));
+}
+const table = tableOf(results);
+console.log(`\n${table}`);
+if (given.length === 0) {
+  await mkdir(path.join(root, "docs"), { recursive: true });
+  await writeFile(path.join(root, "docs", "versions.md"), pageOf(table));
+}
+const total = (key: "passed" | "failed") => results.reduce((sum, result) => sum + result[key], 0);
+if (total("failed") > 0) process.exitCode = 1;
+console.log(`${total("passed")} passed, ${total("failed")} failed`);
+
+async function run(version: string, lint: boolean): Promise<Result> {
+  const start = Date.now();
+  const script = path.join(import.meta.dirname, "test.ts");
+  const which = [...mainPath, ...titles.map((title) => `--match=${title}`)];
+  const args = ["--keycloak", version, ...(lint ? [] : ["--no-lint"]), "--concurrency=1", ...which];
+  const { stdout } = await execa(process.execPath, [script, ...args], {
+    cwd: root,
+    stdin: "ignore",
+    stdout: ["pipe", "inherit"],
+    stderr: "inherit",
+    reject: false,
+  });
+  const [, passed = "0", failed = "1"] = /(\d+) passed, (\d+) failed$/.exec(stdout.trim()) ?? [];
+  const seconds = Math.round((Date.now() - start) / 1000);
+  return { version, passed: Number(passed), failed: Number(failed), seconds };
+}
+
+function tableOf(all: readonly Result[]): string {
+  const rows = all.map(
+    ({ version, passed, failed, seconds }) =>
+      `| ${version} | ${failed === 0 ? "passes" : "fails"} | ${passed} | ${failed} | ${seconds} s |`,
+  );
+  return [
+    "| Keycloak | main path | tests passed | failed | took |",
+    "| --- | --- | --- | --- | --- |",
+    ...rows,
+  ].join("\n");
+}
+
+function pageOf(content: string): string {
+  return `# Keycloak versions
+
+Written by \`npm run test:matrix\` on ${new Date().toISOString().slice(0, 10)}. On each of these servers, from Maven
+Central and with an empty database, the main path is run through the real Pulumi CLI: a fresh realm is previewed, made
+ready and proven with a token; a second run changes nothing; drift is shown in words and repaired; a realm done by hand, right or wrong in everything, is adopted; and destroy leaves the realm as it was found. Tests:
+${mainPath.map((file) => `\`${file}\``).join(", ")}.
+
+${content}
+
+"Took" holds the server's start, on a machine that may be busy: it is no benchmark. One version alone, or any other
+test on it: \`npm test -- --keycloak 24.0.5 test/cli/drift.test.ts\`.
+`;
+}

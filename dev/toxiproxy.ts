@@ -1,0 +1,22 @@
+// Brings toxiproxy, which breaks TCP connections for the tests: built with Go from the locked module in
+// dev/engine/toxiproxy, once per machine.
+
+import path from "node:path";
+import { build, hasGo, hashOf, isExecutable } from "./engine.ts";
+import { cache, executable, fillOnce, type Report } from "./folders.ts";
+
+const program = executable("server");
+
+/** @returns the program, or nothing where there is no Go to build it with */
+export async function ensureToxiproxy(report: Report = () => {}): Promise<string | undefined> {
+  const folder = path.join(cache, `toxiproxy-${await hashOf("toxiproxy/go.mod", "toxiproxy/go.sum")}`);
+  const isBuilt = (candidate: string) => isExecutable(path.join(candidate, program));
+  if (!(await isBuilt(folder))) {
+    if (!(await hasGo())) return undefined;
+    report("Building toxiproxy with Go");
+    await fillOnce(folder, isBuilt, async (fresh) => {
+      await build("toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server", fresh, "");
+    });
+  }
+  return path.join(folder, program);
+}

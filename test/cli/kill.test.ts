@@ -1,0 +1,241 @@
+// `kill -9` in the middle of an up: after `pulumi cancel` the next up converges, nothing is there twice, nothing of
+// anybody else's is touched, and destroy removes what is provably ours and names the rest. A few kills here,
+// `npm run test:kill -- --runs N --seed N` makes as many as you like; a seed gives the same kills again.
+import { setTimeout as sleep } from "node:timers/promises";
+import test, { type ExecutionContext } from "ava";
+import { doByHand, doEverythingWrong } from "../support/by-hand.ts";
+import { FaultyProxy, type Seen } from "../support/faulty-proxy.ts";
+import { password, succeeded } from "../support/given.ts";
+import { type Representation, TestRealm } from "../support/keycloak.ts";
+import { DoomedUp, type Victim } from "../support/kill.ts";
+import { TestProject, type TestStack } from "../support/stack.ts";
+
+const runs = Number(process.env.TEST_KILLS ?? 4);
+const seed = Number(process.env.TEST_KILL_SEED ?? Date.now() % 1_000_000);
+
+const states = ["untouched", "done by hand", "wrong in everything"] as const;
+const victims: readonly Victim[] = ["everything", "the CLI", "the provider"];
+type Moment =
+  /** Counted from the start of the up, or from its first request to Keycloak. */
+  | { readonly at: "time"; readonly from: "start" | "first request"; readonly milliseconds: number }
+  /** Keycloak has not got the write yet, or has carried it out and its answer is held back. */
+  | { readonly at: "write"; readonly index: number; readonly done: boolean };
+
+interface Kill {
+  readonly state: (typeof states)[number];
+  readonly victim: Victim;
+  readonly moment: Moment;
+}
+
+/** The part of an up that talks to Keycloak takes about this long; so does what comes before. */
+const upTakes = 5000;
+/** Writes that making everything, or putting everything right, takes at least. */
+const writes = 6;
+
+function planned(index: number): Kill {
+  const random = generator(seed + index);
+  const any = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
+  const state = any(states);
+  // Every other kill hits a write; a realm that is right needs none.
+  const moment: Moment =
+    index % 2 === 0 && state !== "done by hand"
+      ? { at: "write", index: Math.floor(random() * writes), done: random() < 0.5 }
+      : {
+          at: "time",
+          from: random() < 0.2 ? "start" : "first request",
+          milliseconds: Math.round(random() * upTakes),
+        };
+  return { state, victim: any(victims), moment };
+}
+
+/** Mulberry32: small, and the same everywhere. */
+function generator(from: number): () => number {
+  let state = from;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+let project: TestProject;
+let proxy: FaultyProxy;
+test.before(async () => {
+  proxy = await FaultyProxy.start();
+  project = await TestProject.create({ env: { KEYCLOAK_URL: proxy.url } });
+});
+test.after.always(async () => {
+  proxy.stop();
+  await project.delete();
+});
+
+for (let index = 0; index < runs; index++) {
+  const { state, victim, moment } = planned(index);
+  const when =
+    moment.at === "time"
+      ? `${moment.milliseconds} ms after the ${moment.from}`
+      : `at write ${moment.index + 1}, ${moment.done ? "done and not answered" : "not done yet"}`;
+  test.serial(`kill ${index + 1} (seed ${seed}): ${victim} ${when}, realm ${state}`, (t) =>
+    survives(t, { state, victim, moment }),
+  );
+}
+
+async function survives(t: ExecutionContext, { state, victim, moment }: Kill): Promise<void> {
+  const { realm, stack } = await givenRealm(t, state);
+  const before = keyed(await realm.snapshot());
+  const up = await killedUp(stack, victim, moment);
+  t.log(
+    `${up.killed} processes killed ${up.inWrite ? "in the middle of a write" : ""}, ${up.wrote} writes done`,
+  );
+  if (moment.at === "write") t.true(up.inWrite, `no such write: ${up.output}`);
+
+  await stack.run("cancel", "--yes");
+  succeeded(t, await stack.up());
+  succeeded(t, await stack.preview("--expect-no-changes"));
+  t.true(await realm.canLogIn(password));
+  const enabled = keyed(await realm.snapshot());
+  nothingTwice(t, enabled);
+  const { adopted } = (await stack.outputs()).enablements[realm.name];
+
+  const destroyed = await stack.destroy();
+  succeeded(t, destroyed);
+  const end = keyed(await realm.snapshot());
+  for (const path of ["mapper fix-audience", "role customer", "user customer"]) {
+    const [kind = ""] = path.split(" ");
+    const child = { mapper: "audience" }[kind] ?? kind;
+    if (!(path in end)) {
+      t.false(path in before, `${path} was there before`);
+      t.false(adopted[child], `${path} is not provably ours`);
+    } else if (!(path in before)) {
+      t.true(adopted[child], `${path} is ours, and was left`);
+      // A user without a password carries no mark, so nothing tells him from one made by hand.
+      if (kind !== "user")
+        t.regex(destroyed.output, new RegExp(`'${path.split(" ")[1]}'.* stays, under the owner mark`));
+    }
+  }
+  // Whatever is there is as it was found or as up makes it, and what is not ours is as it was found.
+  t.deepEqual(strange(before, enabled, end), []);
+}
+
+test.serial("a pending create goes with refresh --clear-pending-creates", async (t) => {
+  const { stack } = await givenRealm(t, "untouched");
+  const moment = { at: "write", index: 0, done: true } as const;
+  t.true((await killedUp(stack, "everything", moment)).inWrite);
+  t.regex(await stack.state(), /"pending_operations"/);
+  const locked = await stack.up();
+  t.not(locked.exitCode, 0);
+  t.regex(locked.output, /currently locked/);
+  succeeded(t, await stack.run("cancel", "--yes"));
+  succeeded(t, await stack.up());
+  succeeded(t, await stack.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates"));
+  t.notRegex(await stack.state(), /"pending_operations"/);
+  succeeded(t, await stack.preview("--expect-no-changes"));
+  succeeded(t, await stack.destroy());
+});
+
+async function givenRealm(t: ExecutionContext, state: Kill["state"]) {
+  const realm = await TestRealm.create();
+  t.teardown(() => realm.delete());
+  await realm.admin("POST", "/users", { username: "bystander", enabled: true, email: "b@example.com" });
+  await realm.admin("POST", "/roles", { name: "bystanders", attributes: { of: ["others"] } });
+  if (state === "done by hand") await doByHand(realm, password);
+  if (state === "wrong in everything") await doEverythingWrong(realm);
+  const stack = await project.stack(realm.name, { realm: realm.name, customerPassword: password });
+  return { realm, stack };
+}
+
+interface Killed {
+  readonly killed: number;
+  readonly inWrite: boolean;
+  readonly wrote: number;
+  readonly output: string;
+}
+
+async function killedUp(stack: TestStack, victim: Victim, moment: Moment): Promise<Killed> {
+  const hit = Promise.withResolvers<void>();
+  const started = Promise.withResolvers<void>();
+  let seen = 0;
+  let inWrite = false;
+  proxy.decide((request) => {
+    started.resolve();
+    if (!isWrite(request)) return undefined;
+    seen += 1;
+    if (moment.at !== "write" || seen !== moment.index + 1) return undefined;
+    inWrite = true;
+    if (!moment.done) hit.resolve();
+    return { passedOn: moment.done, comes: "silence", done: hit.resolve };
+  });
+  const up = new DoomedUp(stack);
+  const ended = up.end(10 * 60_000);
+  if (moment.at === "time") {
+    if (moment.from === "start") started.resolve();
+    started.promise.then(() => sleep(moment.milliseconds)).then(hit.resolve);
+  }
+  await Promise.race([ended, hit.promise]);
+  const killed = await up.kill(victim);
+  proxy.decide();
+  return { killed, inWrite, wrote: seen, output: up.output };
+}
+
+function isWrite({ method, path }: Seen): boolean {
+  return method !== "GET" && path.startsWith("/admin/");
+}
+
+/** What can be compared of a realm, by name: marks, labels and sessions change hands. */
+function keyed({ settings, clients, roles, users, profile }: Representation): Record<string, Representation> {
+  const named = <T>(kind: string, all: T[], name: (one: T) => string) =>
+    all.map((one): [string, T] => [`${kind} ${name(one)}`, one]);
+  const cim = clients.find(({ clientId }: { clientId: string }) => clientId === "cim");
+  const others = clients.map(({ protocolMappers: _, ...client }: Representation) => client);
+  const people = users.map(({ credentials, sessions: _, ...user }: Representation) => ({
+    ...user,
+    credentials: credentials.length,
+  }));
+  const all = Object.fromEntries([
+    ["settings", settings],
+    ["profile", profile],
+    ...named("client", others, ({ clientId }: Representation) => clientId),
+    ...named("mapper", cim.protocolMappers ?? [], ({ name }: Representation) => name),
+    ...named("role", roles, ({ name }: Representation) => name),
+    ...named("user", people, ({ username }: Representation) => username),
+    ["count", { mappers: cim.protocolMappers?.length ?? 0, roles: roles.length, users: users.length }],
+  ]);
+  return JSON.parse(JSON.stringify(all), (key, value) =>
+    key === "keycloak-apisix.owner" ? undefined : value,
+  );
+}
+
+/** By name a second one would hide the first. */
+function nothingTwice(t: ExecutionContext, realm: Record<string, Representation>): void {
+  const count = (kind: string) => Object.keys(realm).filter((key) => key.startsWith(`${kind} `)).length;
+  t.deepEqual(realm.count, { mappers: count("mapper"), roles: count("role"), users: count("user") });
+  t.is(realm["user customer"].credentials, 1);
+}
+
+/** Paths whose value in the end is neither as it was found nor, of what is ours, as up makes it. */
+function strange(before: unknown, enabled: unknown, end: unknown, path = ""): string[] {
+  if (path === "count") return [];
+  const isObject = (value: unknown): value is Record<string, unknown> =>
+    typeof value === "object" && value !== null;
+  if (isObject(end)) {
+    const keys = new Set(
+      [before, enabled, end].flatMap((value) => (isObject(value) ? Object.keys(value) : [])),
+    );
+    return [...keys].flatMap((key) =>
+      strange(
+        isObject(before) ? before[key] : undefined,
+        isObject(enabled) ? enabled[key] : undefined,
+        end[key],
+        path ? `${path}.${key}` : key,
+      ),
+    );
+  }
+  const isOurs = /^(mapper fix-audience|role customer|user customer)\b/.test(path);
+  if (isDeepEqual(end, before) || (isOurs && isDeepEqual(end, enabled))) return [];
+  return [`${path}: ${JSON.stringify(before)} → ${JSON.stringify(end)}`];
+}
+
+function isDeepEqual(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

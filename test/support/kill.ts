@@ -1,0 +1,69 @@
+// Runs the CLI and ends it, or the provider alone, in the hard way: SIGKILL by process id. Whatever it started carries
+// a mark in its environment, because language host and provider outlive the CLI.
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { listProcesses } from "../../dev/processes.ts";
+import { repository, type TestStack } from "./stack.ts";
+
+/** Everything at once; the CLI first and its children half a second later; the provider alone. */
+export type Victim = "everything" | "the CLI" | "the provider";
+
+export class DoomedUp {
+  readonly #mark = `KEYCLOAK_APISIX_DOOMED=${randomUUID()}`;
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<number | null>;
+  output = "";
+
+  constructor({ project, name }: TestStack) {
+    const [variable = "", value = ""] = this.#mark.split("=");
+    const args = ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", name];
+    this.#child = spawn(path.join(repository, "node_modules", ".bin", "pulumi"), args, {
+      cwd: project.folder,
+      env: { ...process.env, ...project.env, [variable]: value },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.setEncoding("utf8").on("data", (text) => {
+        this.output += text;
+      });
+    this.#ended = new Promise((resolve) => this.#child.once("exit", resolve));
+  }
+
+  /** The exit code, where it ends by itself within the time. */
+  async end(milliseconds: number): Promise<number | null | undefined> {
+    const abort = new AbortController();
+    const late = sleep(milliseconds, undefined, { signal: abort.signal }).catch(() => undefined);
+    const code = await Promise.race([this.#ended, late]);
+    abort.abort();
+    return code;
+  }
+
+  /** Ends what is meant, and then all the rest. @returns how many processes died while the up was at work. */
+  async kill(victim: Victim): Promise<number> {
+    const killed = await this.#kill((command) => {
+      if (victim === "the provider") return command.includes("dynamic-provider");
+      return victim === "everything" || /\bpulumi\S* up /.test(command);
+    });
+    // What outlives goes on for a moment; without its provider the CLI ends by itself.
+    if (victim === "the CLI") await sleep(500);
+    if (victim === "the provider") await this.end(60_000);
+    while ((await this.#kill(() => true)) > 0) await sleep(50);
+    await this.#ended;
+    return killed;
+  }
+
+  async #kill(isMeant: (command: string) => boolean): Promise<number> {
+    const all = await listProcesses(true);
+    const ours = all.filter(({ command }) => command.includes(this.#mark) && isMeant(command));
+    for (const { pid } of ours) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended meanwhile.
+      }
+    }
+    return ours.length;
+  }
+}
