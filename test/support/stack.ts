@@ -82,11 +82,16 @@ export class TestProject {
     return writeFile(path.join(this.folder, "index.ts"), source);
   }
 
-  async pulumi(...args: string[]): Promise<CliResult> {
+  pulumi(...args: string[]): Promise<CliResult> {
+    return this.pulumiReading("", ...args);
+  }
+
+  /** With something to read for it, as from a pipe. */
+  async pulumiReading(input: string, ...args: string[]): Promise<CliResult> {
     const { exitCode, all, stdout } = await execa(
       path.join(repository, "node_modules", ".bin", "pulumi"),
       [...args, "--non-interactive"],
-      { cwd: this.folder, env: this.env, all: true, reject: false, stdin: "ignore" },
+      { cwd: this.folder, env: this.env, all: true, reject: false, input },
     );
     return { exitCode: exitCode ?? -1, output: all, stdout };
   }
