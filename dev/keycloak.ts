@@ -1,5 +1,5 @@
-// A real Keycloak of our own, for the local environment and for the tests: from Maven, in dev mode, reachable from
-// this machine only, on its embedded database.
+// A real Keycloak of our own, for the local environment and for the tests: from Maven, reachable from this machine only;
+// in dev mode on its embedded database, unless a test wants it as it runs in production.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -18,6 +18,7 @@ import {
 } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
 import getPort from "get-port";
 import { lt } from "semver";
 import { cache, fillOnce, type Report, root } from "./folders.ts";
@@ -66,8 +67,13 @@ export interface KeycloakOptions {
   port?: number;
   /** Default: `/auth`. */
   basePath?: string;
-  /** Options of `kc.sh start-dev`. */
+  /** Options of `kc.sh start-dev`, or of `start`. */
   extraArgs?: string[];
+  /**
+   * Options of `kc.sh build`. With them Keycloak runs in production mode: `port` is that of https, and certificate,
+   * hostname and database come with `extraArgs`. Keycloak 26.2 or newer.
+   */
+  productionBuild?: string[];
   env?: Record<string, string>;
   report?: Report;
   /** Aborted, a server that is not ready yet is stopped. */
@@ -82,6 +88,8 @@ export interface RunningKeycloak {
   pid: number;
   version: string;
   logFile: string;
+  /** Answers as soon as the server is ready; without it, realm `master` tells. */
+  probe?: string;
 }
 
 /** Ten times what a slow machine needed. */
@@ -115,7 +123,7 @@ export async function startKeycloak(given: KeycloakOptions): Promise<RunningKeyc
 type Options = KeycloakOptions & Required<Pick<KeycloakOptions, "version" | "basePath" | "extraArgs">>;
 
 async function launch(home: string, options: Options): Promise<RunningKeycloak> {
-  const { version, basePath, extraArgs, report } = options;
+  const { version, basePath, extraArgs, productionBuild, report } = options;
   const server = serverOf(home, version);
   const distribution = await ensureKeycloakDistribution(version, report);
   report?.(`Starting Keycloak ${version}`);
@@ -123,6 +131,7 @@ async function launch(home: string, options: Options): Promise<RunningKeycloak> 
     await cp(distribution, fresh, { recursive: true });
     const build = sharedBuild(options);
     if (await exists(build)) await cp(build, path.join(fresh, "lib", "quarkus"), { recursive: true });
+    else if (options.productionBuild) await buildForProduction(fresh, options);
     // The data stays when the version changes.
     await mkdir(path.join(home, "data"), { recursive: true });
     await symlink(path.join("..", "data"), path.join(fresh, "data"));
@@ -130,31 +139,64 @@ async function launch(home: string, options: Options): Promise<RunningKeycloak> 
   options.signal?.throwIfAborted();
 
   const port = options.port ?? (await getPort());
+  const { mode, url, probe } = productionBuild
+    ? await productionMode(port, basePath)
+    : devMode(port, basePath);
   const logFile = path.join(home, "keycloak.log");
   const log = await open(logFile, "w", 0o600);
-  const child = spawn(
-    path.join(server, "bin", "kc.sh"),
-    [
+  const child = spawn(path.join(server, "bin", "kc.sh"), [...mode, ...extraArgs], {
+    cwd: home,
+    detached: true,
+    stdio: ["ignore", log.fd, log.fd],
+    env: serverEnvironment(options),
+  });
+  await new Promise((resolve, reject) => child.once("spawn", resolve).once("error", reject));
+  await log.close();
+  child.unref();
+  const running = { url, basePath, port, pid: child.pid as number, version, logFile, probe };
+  await writeFile(recordOf(home), JSON.stringify(running, null, 2));
+  return running;
+}
+
+function devMode(port: number, basePath: string) {
+  return {
+    url: `http://localhost:${port}`,
+    mode: [
       "start-dev",
       "--http-host=127.0.0.1",
       `--http-port=${port}`,
       `--http-relative-path=${basePath || "/"}`,
-      ...extraArgs,
     ],
-    {
-      cwd: home,
-      detached: true,
-      stdio: ["ignore", log.fd, log.fd],
-      env: serverEnvironment(options),
-    },
-  );
-  await new Promise((resolve, reject) => child.once("spawn", resolve).once("error", reject));
-  await log.close();
-  child.unref();
-  const url = `http://localhost:${port}`;
-  const running = { url, basePath, port, pid: child.pid as number, version, logFile };
-  await writeFile(recordOf(home), JSON.stringify(running, null, 2));
-  return running;
+    probe: undefined,
+  };
+}
+
+/** The management interface tells whether it is ready, by http: nobody has to know the certificate's authority. */
+async function productionMode(port: number, basePath: string) {
+  const management = await getPort();
+  return {
+    url: `https://localhost:${port}`,
+    mode: [
+      "start",
+      "--optimized",
+      "--http-host=127.0.0.1",
+      `--https-port=${port}`,
+      "--http-management-host=127.0.0.1",
+      `--http-management-port=${management}`,
+      "--http-management-scheme=http",
+    ],
+    probe: `http://localhost:${management}${basePath}/health/ready`,
+  };
+}
+
+async function buildForProduction(server: string, { basePath, productionBuild = [] }: Options) {
+  const options = ["--health-enabled=true", `--http-relative-path=${basePath || "/"}`, ...productionBuild];
+  const { failed, all } = await execa(path.join(server, "bin", "kc.sh"), ["build", ...options], {
+    all: true,
+    stdin: "ignore",
+    reject: false,
+  });
+  if (failed) throw new Error(`Keycloak could not be built for production:\n${tail(all, 15)}`);
 }
 
 /**
@@ -167,9 +209,10 @@ async function shareBuild(home: string, options: Options) {
   );
 }
 
-function sharedBuild({ version, basePath, extraArgs }: Options) {
-  const hash = createHash("sha256").update(JSON.stringify([basePath, extraArgs]));
-  return path.join(cache, `keycloak-${version}-dev-${hash.digest("hex").slice(0, 8)}`);
+function sharedBuild({ version, basePath, extraArgs, productionBuild }: Options) {
+  const hash = createHash("sha256").update(JSON.stringify([basePath, productionBuild ?? extraArgs]));
+  const mode = productionBuild ? "production" : "dev";
+  return path.join(cache, `keycloak-${version}-${mode}-${hash.digest("hex").slice(0, 8)}`);
 }
 
 const serverOf = (home: string, version: string) => path.join(home, `server-${version}`);
@@ -184,11 +227,11 @@ function serverEnvironment({ version, adminUser, adminPassword, env }: Options) 
 
 async function waitUntilReady(
   home: string,
-  { url, basePath, version, logFile }: RunningKeycloak,
+  { url, basePath, version, logFile, probe = `${url}${basePath}/realms/master` }: RunningKeycloak,
   signal?: AbortSignal,
 ) {
   const start = Date.now();
-  while (!(await answers(`${url}${basePath}/realms/master`))) {
+  while (!(await answers(probe))) {
     signal?.throwIfAborted();
     const ended = !(await findKeycloak(home));
     if (!ended && Date.now() - start < startLimit) {

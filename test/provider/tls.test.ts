@@ -1,13 +1,10 @@
 // The way to Keycloak by https: a private authority that is known, one that is not, and redirects, which never carry
 // credentials to another host. A TLS proxy of the test's own stands before the real Keycloak.
-import { mkdtemp, readFile } from "node:fs/promises";
 import { createServer, type RequestListener, request } from "node:http";
 import https from "node:https";
 import type { AddressInfo, Server } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { execa } from "execa";
+import { type Authority, makeAuthority } from "../support/authority.ts";
 import { Corner, deleteRealm, sharedRealm } from "../support/corner.ts";
 import { connection, Stack } from "../support/engine.ts";
 import { server } from "../support/keycloak.ts";
@@ -16,41 +13,6 @@ test.before(async () => {
   await sharedRealm();
 });
 test.after.always(deleteRealm);
-
-interface Authority {
-  readonly certificate: string;
-  /** Key and certificate for a host, signed by this authority. */
-  issue(host: string): Promise<{ key: string; cert: string }>;
-}
-
-async function makeAuthority(): Promise<Authority> {
-  const folder = await mkdtemp(path.join(tmpdir(), "authority-"));
-  const openssl = (...args: string[]) => execa("openssl", args, { cwd: folder });
-  const newKey = ["-newkey", "rsa:2048", "-nodes"];
-  await openssl(
-    "req",
-    "-x509",
-    ...newKey,
-    "-keyout",
-    "ca.key",
-    "-out",
-    "ca.pem",
-    "-days",
-    "2",
-    "-subj",
-    "/CN=Test CA",
-  );
-  const read = (name: string) => readFile(path.join(folder, name), "utf8");
-  return {
-    certificate: await read("ca.pem"),
-    async issue(host) {
-      const files = ["-keyout", `${host}.key`, "-out", `${host}.pem`];
-      const signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", `subjectAltName=DNS:${host}`];
-      await openssl("req", "-x509", ...newKey, ...files, ...signed, "-days", "2", "-subj", `/CN=${host}`);
-      return { key: await read(`${host}.key`), cert: await read(`${host}.pem`) };
-    },
-  };
-}
 
 /** Hands every request on to the real Keycloak. */
 const toKeycloak: RequestListener = (incoming, outgoing) => {

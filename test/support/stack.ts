@@ -85,7 +85,13 @@ export class TestProject {
   }
 
   pulumi(...args: string[]): Promise<CliResult> {
-    return this.#run(path.join(repository, "node_modules", ".bin", "pulumi"), [...args, "--non-interactive"]);
+    return this.pulumiReading("", ...args);
+  }
+
+  /** With something to read for it, as from a pipe. */
+  pulumiReading(input: string, ...args: string[]): Promise<CliResult> {
+    const program = path.join(repository, "node_modules", ".bin", "pulumi");
+    return this.#run(program, [...args, "--non-interactive"], input);
   }
 
   /** One of the clone's own commands, such as `dev/drift.ts`, as npm runs it. */
@@ -93,13 +99,13 @@ export class TestProject {
     return this.#run(process.execPath, ["dev/bootstrap.mjs", file, ...args]);
   }
 
-  async #run(program: string, args: string[]): Promise<CliResult> {
+  async #run(program: string, args: string[], input = ""): Promise<CliResult> {
     const { exitCode, all, stdout } = await execa(program, args, {
       cwd: this.folder,
       env: this.env,
       all: true,
       reject: false,
-      stdin: "ignore",
+      input,
     });
     return { exitCode: exitCode ?? -1, output: all, stdout };
   }
