@@ -231,7 +231,8 @@ async function waitUntilReady(
   signal?: AbortSignal,
 ) {
   const start = Date.now();
-  while (!(await answers(probe))) {
+  // An answer alone may come from somebody who took the port while ours was starting.
+  while (!(await listens(logFile)) || !(await answers(probe))) {
     signal?.throwIfAborted();
     const ended = !(await findKeycloak(home));
     if (!ended && Date.now() - start < startLimit) {
@@ -246,6 +247,10 @@ async function waitUntilReady(
     );
   }
 }
+
+/** Does the server of this log say that the port is its own? */
+const listens = async (logFile: string) =>
+  /Listening on: /.test(await readFile(logFile, "utf8").catch(() => ""));
 
 /** The Keycloak that was started in `home` and still runs, ready or not. */
 export async function findKeycloak(home: string): Promise<RunningKeycloak | undefined> {
