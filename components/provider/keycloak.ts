@@ -2,6 +2,7 @@
 // it writes again, and names every failure. All requests to Keycloak go through here.
 import { setTimeout as sleep } from "node:timers/promises";
 import KeycloakAdminClient, { NetworkError } from "@keycloak/keycloak-admin-client";
+import { getToken } from "@keycloak/keycloak-admin-client/lib/utils/auth.js";
 import pRetry from "p-retry";
 import { Agent } from "undici";
 import type { Connection } from "./connection.ts";
@@ -218,20 +219,24 @@ export class KeycloakSession {
   }
 
   async #logIn(): Promise<string> {
-    const { adminRealm, clientId, clientSecret, username, password } = this.connection;
+    const { server, adminRealm, clientId, clientSecret, username, password, timeout } = this.connection;
     const who = username ? `admin '${username}'` : `client '${clientId}'`;
     const attempt = `Logging in as ${who} in realm '${adminRealm}'`;
-    const login = this.#adminClient();
-    await this.#named(attempt, () =>
-      login.auth({
-        clientId,
-        clientSecret,
-        ...(username
-          ? { grantType: "password" as const, username, password }
-          : { grantType: "client_credentials" as const }),
+    // Not by the client's `auth`: that prints a complaint where no refresh token comes, as for service accounts.
+    const { accessToken: value } = await this.#named(attempt, () =>
+      getToken({
+        baseUrl: server,
+        realmName: adminRealm,
+        credentials: {
+          clientId,
+          clientSecret,
+          ...(username
+            ? { grantType: "password" as const, username, password }
+            : { grantType: "client_credentials" as const }),
+        },
+        requestOptions: { ...this.#requestOptions, signal: AbortSignal.timeout(timeout) },
       }),
     );
-    const value = login.accessToken ?? "";
     this.#token = { value, expires: expiryOf(value) };
     return value;
   }
