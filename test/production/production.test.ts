@@ -283,10 +283,11 @@ async function stateInPostgres(): Promise<Record<string, string>> {
   };
 }
 
+/** Every file of the state by its name: the CLI keeps each in a row, in base64. */
 async function rowsOfState(): Promise<[string, string][]> {
-  const all = "SELECT json_agg(json_build_object('key', key, 'data', data)) FROM pulumi_state";
-  const rows: { key: string; data: unknown }[] = JSON.parse(await postgres.query(all, database));
-  return rows.map(({ key, data }) => [key, JSON.stringify(data)]);
+  const all = "SELECT json_agg(json_build_array(key, data->>'data')) FROM pulumi_state";
+  const rows: [string, string][] = JSON.parse(await postgres.query(all, database));
+  return rows.map(([key, data]) => [key, Buffer.from(data, "base64").toString("latin1")]);
 }
 
 async function deleteAccountOfMaster(): Promise<void> {
