@@ -69,9 +69,10 @@ function tableOf(all: readonly Result[]): string {
 function pageOf(content: string): string {
   return `# Keycloak versions
 
-Written by \`npm run test:matrix\` on ${new Date().toISOString().slice(0, 10)}. On each of these servers, from Maven
-Central and with an empty database, the main path is run through the real Pulumi CLI: a fresh realm is previewed, made
-ready and proven with a token; a second run changes nothing; drift is shown in words and repaired; a realm done by hand, right or wrong in everything, is adopted; and destroy leaves the realm as it was found. Tests:
+Written by \`npm run test:matrix\` on ${new Date().toISOString().slice(0, 10)}. On each of these servers, from Maven Central and with an
+empty database, the main path is run through the real Pulumi CLI: a fresh realm is previewed, made ready and proven
+with a token; a second run changes nothing; drift is shown in words and repaired; a realm done by hand, right or wrong
+in everything, is adopted; and destroy leaves the realm as it was found. Tests:
 ${mainPath.map((file) => `\`${file}\``).join(", ")}.
 
 ${content}

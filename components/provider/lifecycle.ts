@@ -414,7 +414,13 @@ export function lifecycle<Inputs extends KindInputs, Live>(
           "its creation broke off, and no owner mark of ours is on it, so somebody else may have made it",
         );
       if (decision.do === "leave") return leave(decision.why);
-      if (!live || decision.do === "nothing") return;
+      if (!live) return;
+      if (decision.do === "nothing") {
+        // A user without a password: no mark tells whose he is.
+        const isUnmarked = outs.adopted && !kind.partOf && !kind.mark(live).carries;
+        if (isUnmarked) await note(`${capital(where(inputs, realm))} ${staysFor("it was there already")}`);
+        return;
+      }
       if (decision.do === "hand over") {
         if (decision.mark) await kind.write(realm, live, {}, { text: decision.mark });
         const lost = other && !other.inherited ? changedOnAdopted(outs, kind.irreversible) : [];
@@ -432,9 +438,8 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       const reMark = kind.partOf || !kind.mark(live).carries ? undefined : { text: mark };
       if (Object.keys(fields).length > 0 || reMark) await kind.write(realm, live, fields, reMark);
       if (reMark && isMark(mark)) {
-        await note(
-          `${capital(where(inputs, realm))} stays, under the owner mark that was on it when it was adopted: another stack's, or that of an 'up' that was killed before it had recorded what it made. If no stack holds it, delete it by hand.`,
-        );
+        const why = "it carries an owner mark of another stack";
+        await note(`${capital(where(inputs, realm))} ${staysFor(why)}`);
       }
       for (const [field, reason] of Object.entries(stayed)) {
         await warn(`${capital(where(inputs, realm))}: ${field} was not put back: ${reason}.`);
@@ -453,6 +458,11 @@ function readOnly(realm: RealmSession, what: string): KeycloakError {
     `'${username ?? clientId}' of realm '${adminRealm}' may read, but not change ${what}: give it the client roles 'manage-users', 'manage-clients' and 'manage-realm' for realm '${realm.name}', or the realm role 'admin'.`,
     { status: 403 },
   );
+}
+
+/** Why what looks like ours is left: nothing proves it, so whoever knows has to decide. */
+function staysFor(reason: string): string {
+  return `stays: ${reason}, or it was made by an 'up' that was killed before it had recorded that. If nobody needs it, delete it by hand.`;
 }
 
 async function findIfThere<Inputs extends KindInputs, Live>(

@@ -10,7 +10,7 @@ import { type Representation, TestRealm } from "../support/keycloak.ts";
 import { DoomedUp, type Victim } from "../support/kill.ts";
 import { TestProject, type TestStack } from "../support/stack.ts";
 
-const runs = Number(process.env.TEST_KILLS ?? 4);
+const runs = Number(process.env.TEST_KILLS ?? 3);
 const seed = Number(process.env.TEST_KILL_SEED ?? Date.now() % 1_000_000);
 
 const states = ["untouched", "done by hand", "wrong in everything"] as const;
@@ -27,8 +27,8 @@ interface Kill {
   readonly moment: Moment;
 }
 
-/** The part of an up that talks to Keycloak takes about this long; so does what comes before. */
-const upTakes = 5000;
+/** Milliseconds that an up takes on an idle machine, and those after its first request to Keycloak. */
+const upTakes = { start: 4000, "first request": 1800 };
 /** Writes that making everything, or putting everything right, takes at least. */
 const writes = 6;
 
@@ -36,15 +36,12 @@ function planned(index: number): Kill {
   const random = generator(seed + index);
   const any = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
   const state = any(states);
+  const from = random() < 0.2 ? "start" : "first request";
   // Every other kill hits a write; a realm that is right needs none.
   const moment: Moment =
     index % 2 === 0 && state !== "done by hand"
       ? { at: "write", index: Math.floor(random() * writes), done: random() < 0.5 }
-      : {
-          at: "time",
-          from: random() < 0.2 ? "start" : "first request",
-          milliseconds: Math.round(random() * upTakes),
-        };
+      : { at: "time", from, milliseconds: Math.round(random() * upTakes[from]) };
   return { state, victim: any(victims), moment };
 }
 
@@ -85,12 +82,12 @@ async function survives(t: ExecutionContext, { state, victim, moment }: Kill): P
   const { realm, stack } = await givenRealm(t, state);
   const before = keyed(await realm.snapshot());
   const up = await killedUp(stack, victim, moment);
-  t.log(
-    `${up.killed} processes killed ${up.inWrite ? "in the middle of a write" : ""}, ${up.wrote} writes done`,
-  );
+  const what = up.inWrite ? "in the middle of a write" : up.killed > 0 ? "at work" : "after its end";
+  t.log(`${up.killed} processes killed ${what}; ${up.wrote} writes were sent`);
   if (moment.at === "write") t.true(up.inWrite, `no such write: ${up.output}`);
 
-  await stack.run("cancel", "--yes");
+  const left = keyed(await realm.snapshot());
+  await unlocked(t, stack);
   succeeded(t, await stack.up());
   succeeded(t, await stack.preview("--expect-no-changes"));
   t.true(await realm.canLogIn(password));
@@ -109,13 +106,19 @@ async function survives(t: ExecutionContext, { state, victim, moment }: Kill): P
       t.false(adopted[child], `${path} is not provably ours`);
     } else if (!(path in before)) {
       t.true(adopted[child], `${path} is ours, and was left`);
-      // A user without a password carries no mark, so nothing tells him from one made by hand.
-      if (kind !== "user")
-        t.regex(destroyed.output, new RegExp(`'${path.split(" ")[1]}'.* stays, under the owner mark`));
+      t.regex(destroyed.output, new RegExp(`'${path.split(" ")[1]}' .* stays: `));
     }
   }
-  // Whatever is there is as it was found or as up makes it, and what is not ours is as it was found.
-  t.deepEqual(strange(before, enabled, end), []);
+  t.deepEqual(strange([before, left], enabled, end), []);
+}
+
+/** As README says. */
+async function unlocked(t: ExecutionContext, stack: TestStack): Promise<void> {
+  const canceled = await stack.run("cancel", "--yes");
+  if (!/failed to load checkpoint: EOF/.test(canceled.output)) return;
+  t.log("the kill has truncated the state's .attrs file, which Pulumi does not write in one go");
+  await stack.deleteEmptyAttributes();
+  await stack.run("cancel", "--yes");
 }
 
 test.serial("a pending create goes with refresh --clear-pending-creates", async (t) => {
@@ -126,7 +129,7 @@ test.serial("a pending create goes with refresh --clear-pending-creates", async 
   const locked = await stack.up();
   t.not(locked.exitCode, 0);
   t.regex(locked.output, /currently locked/);
-  succeeded(t, await stack.run("cancel", "--yes"));
+  await unlocked(t, stack);
   succeeded(t, await stack.up());
   succeeded(t, await stack.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates"));
   t.notRegex(await stack.state(), /"pending_operations"/);
@@ -191,6 +194,7 @@ function keyed({ settings, clients, roles, users, profile }: Representation): Re
   const people = users.map(({ credentials, sessions: _, ...user }: Representation) => ({
     ...user,
     credentials: credentials.length,
+    roleMappings: user.roleMappings.realmMappings.map(({ name }: Representation) => name).toSorted(),
   }));
   const all = Object.fromEntries([
     ["settings", settings],
@@ -213,27 +217,32 @@ function nothingTwice(t: ExecutionContext, realm: Record<string, Representation>
   t.is(realm["user customer"].credentials, 1);
 }
 
-/** Paths whose value in the end is neither as it was found nor, of what is ours, as up makes it. */
-function strange(before: unknown, enabled: unknown, end: unknown, path = ""): string[] {
+/**
+ * Paths whose value in the end is neither as it was found (before the kill, or after it) nor, of what is ours, as up
+ * makes it.
+ */
+function strange(found: readonly unknown[], enabled: unknown, end: unknown, path = ""): string[] {
   if (path === "count") return [];
   const isObject = (value: unknown): value is Record<string, unknown> =>
     typeof value === "object" && value !== null;
+  const at = (value: unknown, key: string) => (isObject(value) ? value[key] : undefined);
   if (isObject(end)) {
     const keys = new Set(
-      [before, enabled, end].flatMap((value) => (isObject(value) ? Object.keys(value) : [])),
+      [...found, enabled, end].flatMap((value) => (isObject(value) ? Object.keys(value) : [])),
     );
     return [...keys].flatMap((key) =>
       strange(
-        isObject(before) ? before[key] : undefined,
-        isObject(enabled) ? enabled[key] : undefined,
+        found.map((value) => at(value, key)),
+        at(enabled, key),
         end[key],
         path ? `${path}.${key}` : key,
       ),
     );
   }
   const isOurs = /^(mapper fix-audience|role customer|user customer)\b/.test(path);
-  if (isDeepEqual(end, before) || (isOurs && isDeepEqual(end, enabled))) return [];
-  return [`${path}: ${JSON.stringify(before)} → ${JSON.stringify(end)}`];
+  const allowed = isOurs ? [...found, enabled] : found.slice(0, 1);
+  if (allowed.some((value) => isDeepEqual(end, value))) return [];
+  return [`${path}: ${JSON.stringify(found[0])} → ${JSON.stringify(end)}`];
 }
 
 function isDeepEqual(one: unknown, other: unknown): boolean {

@@ -1,6 +1,7 @@
 // A realm of one's own on the test run's Keycloak, and an admin who is not the code under test: plain requests.
 // dev/test.ts starts the server and hands its address on.
 import { randomBytes } from "node:crypto";
+import semver from "semver";
 
 const variable = (name: string): string => {
   const value = process.env[name];
@@ -23,6 +24,8 @@ export const server = {
     url.hostname = url.hostname === "localhost" ? "127.0.0.1" : "localhost";
     return url.origin;
   },
+  /** Is it this release, or a newer one? */
+  isFrom: (version: string) => semver.gte(variable("TEST_KEYCLOAK_VERSION"), version),
   username: "admin",
   get password() {
     return variable("TEST_KEYCLOAK_PASSWORD");

@@ -215,15 +215,18 @@ export class TestStack {
   }
 
   /** The state file's text, for searching it. */
-  async state(): Promise<string> {
-    const file = path.join(
-      this.project.folder,
-      "state",
-      ".pulumi",
-      "stacks",
-      "keycloak-apisix",
-      `${this.name}.json`,
-    );
-    return readFile(file, "utf8");
+  state(): Promise<string> {
+    return readFile(this.#stateFile, "utf8");
+  }
+
+  /** Deletes the state file's attributes, but only where a killed CLI has left them empty. */
+  async deleteEmptyAttributes(): Promise<void> {
+    const file = `${this.#stateFile}.attrs`;
+    if ((await readFile(file, "utf8")) === "") await rm(file);
+  }
+
+  get #stateFile(): string {
+    const stacks = path.join(this.project.folder, "state", ".pulumi", "stacks");
+    return path.join(stacks, "keycloak-apisix", `${this.name}.json`);
   }
 }
