@@ -9,33 +9,36 @@ import { cache, fillOnce, type Report } from "./folders.ts";
 export interface DebianOptions {
   /** Folder in the cache, and what is brought, in words: `postgresql`. */
   readonly name: string;
+  /** Names, or patterns as apt-get takes them. A package without files of its own brings nothing that is installed. */
   readonly packages: readonly string[];
   /** Is all of it there? */
   readonly isComplete: (folder: string) => Promise<boolean>;
   readonly report?: Report;
 }
 
-export interface DebianPrograms {
-  /** Where the packages' `usr` is. */
-  readonly folder: string;
-  /** What the programs need in their environment to find their libraries. */
-  readonly env: Readonly<Record<string, string>>;
-}
-
 /**
  * Brings packages and what they depend on, once per machine.
+ * @returns the folder that their `usr` is in
  * @throws Error saying why they cannot be had here.
  */
-export async function ensureDebianPackages(options: DebianOptions): Promise<DebianPrograms> {
+export async function ensureDebianPackages(options: DebianOptions): Promise<string> {
   const { name, packages, isComplete, report } = options;
   const folder = path.join(cache, name);
   await fillOnce(folder, isComplete, async (fresh) => {
     report?.(`Fetching ${name} from Debian's packages`);
     await unpack(name, packages, fresh, `${fresh}.apt`);
+    if (!(await isComplete(fresh))) {
+      throw new Error(`Debian's packages ${packages.join(", ")} do not hold all of ${name}`);
+    }
   });
+  return folder;
+}
+
+/** What programs that were unpacked there need in their environment to find their libraries. */
+export async function librariesOf(folder: string): Promise<Record<string, string>> {
   const lib = path.join(folder, "usr", "lib");
-  const architecture = (await readdir(lib)).find((each) => each.includes("-linux-")) ?? "";
-  return { folder, env: { LD_LIBRARY_PATH: path.join(lib, architecture) } };
+  const architecture = (await readdir(lib)).find((name) => name.includes("-linux-")) ?? "";
+  return { LD_LIBRARY_PATH: path.join(lib, architecture) };
 }
 
 /** With lists and archives of our own, so that apt asks for no root and the machine's own stay as they are. */

@@ -3,13 +3,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { access, chmod, chown, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { access, chmod, chown, cp, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Options as ExecaOptions, execa } from "execa";
 import getPort from "get-port";
-import { ensureDebianPackages } from "../../dev/debian.ts";
+import { ensureDebianPackages, librariesOf } from "../../dev/debian.ts";
 import type { Authority } from "./authority.ts";
 
 interface Programs {
@@ -42,9 +42,9 @@ export class Postgres {
 
   /** Starts one, and waits until it answers. */
   static async start(authority: Authority): Promise<Postgres> {
-    const programs = await findPrograms();
     const owner = await unprivileged();
     const folder = await mkdtemp(path.join(tmpdir(), "postgres-"));
+    const programs = await findPrograms(owner && path.join(folder, "programs"));
     const password = randomBytes(12).toString("hex");
     const { key, cert } = await authority.issue("localhost");
     const file = async (name: string, text: string) => {
@@ -145,15 +145,21 @@ export class Postgres {
 
 const installed = "/usr/lib/postgresql";
 
-async function findPrograms(): Promise<Programs> {
+/** @param reachable where to copy what was unpacked: nobody does not get into root's cache. */
+async function findPrograms(reachable: string | undefined): Promise<Programs> {
   const here = await findBin(installed);
   if (here) return { bin: here, env: {} };
-  const { folder, env } = await ensureDebianPackages({
+  const unpacked = await ensureDebianPackages({
     name: "postgresql",
-    packages: ["postgresql"],
+    packages: ["^postgresql-[0-9]*$", "^postgresql-client-[0-9]*$"],
     isComplete: async (where) => (await findBin(path.join(where, installed))) !== undefined,
   });
-  return { bin: (await findBin(path.join(folder, installed))) as string, env };
+  if (reachable) await cp(unpacked, reachable, { recursive: true });
+  const folder = reachable ?? unpacked;
+  return {
+    bin: (await findBin(path.join(folder, installed))) as string,
+    env: await librariesOf(folder),
+  };
 }
 
 /** The newest version's programs that are complete. */
