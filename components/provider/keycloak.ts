@@ -139,25 +139,39 @@ export class KeycloakSession {
 
   /** Asks one of the realm's own endpoints (token, introspection, keys) rather than the admin API. */
   ask(attempt: string, url: string, form?: Record<string, string>): Promise<Answer> {
-    return this.#patiently(() =>
-      this.#named(attempt, async () => {
-        const response = await fetch(url, {
-          ...this.#requestOptions,
-          signal: AbortSignal.timeout(this.connection.timeout),
-          ...(form && { method: "POST", body: new URLSearchParams(form) }),
-        });
-        const text = await response.text();
-        const body: unknown = parsed(text);
-        if (passingStatus.has(response.status)) {
-          throw new NetworkError("", { response, responseData: body ?? text });
-        }
-        if (response.ok && body === undefined && text !== "") throw new SyntaxError("no JSON");
-        return {
-          status: response.status,
-          body: typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {},
-        };
-      }),
-    );
+    const request = () => this.#askOnce(url, form);
+    return url.startsWith(`${this.server}/`)
+      ? this.#patiently(() => this.#named(attempt, request))
+      : this.#askElsewhere(attempt, url, request);
+  }
+
+  async #askOnce(url: string, form: Record<string, string> | undefined): Promise<Answer> {
+    const response = await fetch(url, {
+      ...this.#requestOptions,
+      signal: AbortSignal.timeout(this.connection.timeout),
+      ...(form && { method: "POST", body: new URLSearchParams(form) }),
+    });
+    const text = await response.text();
+    const body: unknown = parsed(text);
+    if (passingStatus.has(response.status)) {
+      throw new NetworkError("", { response, responseData: body ?? text });
+    }
+    if (response.ok && body === undefined && text !== "") throw new SyntaxError("no JSON");
+    return {
+      status: response.status,
+      body: typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {},
+    };
+  }
+
+  /** Under another address than this server's own: failing there tells nothing of this server. */
+  async #askElsewhere(attempt: string, url: string, request: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await pRetry(request, { retries: 2, minTimeout: pause.first, randomize: true });
+    } catch (error) {
+      const why =
+        error instanceof NetworkError ? `it answered ${error.response.status}` : networkCause(error);
+      throw new KeycloakError(`${attempt} failed: ${new URL(url).origin} cannot be reached (${why}).`);
+    }
   }
 
   /** Repeats what fails in passing, with growing and jittered pauses, as long as patience lasts. */

@@ -1,4 +1,6 @@
 // The Audience protocol mapper on the client itself: what makes Keycloak name the client in `aud`.
+import { setTimeout as sleep } from "node:timers/promises";
+import { KeycloakError } from "../errors.ts";
 import type { ClientRepresentation, RealmSession } from "../keycloak.ts";
 import { warn } from "../warnings.ts";
 import { type Fields, holds, type Kind, type KindInputs } from "./kind.ts";
@@ -17,6 +19,8 @@ interface Live {
 }
 
 const protocol = "openid-connect";
+/** Milliseconds after which whoever has made a mapper of the same name has looked whether there is another. */
+const longEnoughToSee = 1000;
 const markKey = "keycloak-apisix.owner";
 /** Of a client: its access tokens carry only what a mapper marks as fit for them (Keycloak 24 and newer). */
 const lightweight = "client.use.lightweight.access.token.enabled";
@@ -40,10 +44,7 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
   writable: async (realm, { client }) => (await realm.client(client)).access?.configure !== false,
   async find(realm, { client: clientId, mapper: name }) {
     const client = await realm.client(clientId);
-    // Keycloak tells mappers apart by protocol and name.
-    const mapper = client.protocolMappers?.find(
-      (candidate) => candidate.protocol === protocol && candidate.name === name,
-    );
+    const [mapper] = (client.protocolMappers ?? []).filter(isNamed(name)).toSorted(byId);
     return mapper?.id ? { client, mapper: { ...mapper, id: mapper.id } } : undefined;
   },
   uuid: ({ mapper }) => mapper.id,
@@ -74,6 +75,7 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
       async () =>
         (await mappersOf(realm, clientId)).some((mapper) => mapper.name === name && markOn(mapper) === mark),
     );
+    await giveWay(realm, clientId, name, mark);
   },
   async write(realm, { client, mapper }, fields, mark) {
     await realm.write(
@@ -114,6 +116,38 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
 function fieldsOf({ protocolMapper, config }: ProtocolMapper): Fields {
   return { protocolMapper, ...(config as Fields | undefined) };
 }
+
+/**
+ * Keycloak lets two mappers of one name be made at the same moment. One has to go, and only its own maker, whose mark
+ * is on it, removes it: the one with the higher id; or the other one, where that has not been seen by its maker.
+ */
+async function giveWay(realm: RealmSession, clientId: string, name: string, mark: string): Promise<void> {
+  for (const waited of [false, true]) {
+    realm.forget();
+    const twins = (await mappersOf(realm, clientId)).filter(isNamed(name)).toSorted(byId);
+    const own = twins.find((mapper) => markOn(mapper) === mark);
+    if (twins.length < 2 || !own?.id) return;
+    if (!waited && own === twins[0]) {
+      await sleep(longEnoughToSee);
+      continue;
+    }
+    const payload = { realm: realm.name, id: (await realm.client(clientId)).id, mapperId: own.id };
+    await realm.write(
+      `Deleting a second protocol mapper '${name}' of client '${clientId}'`,
+      () => realm.admin.clients.delProtocolMapper(payload),
+      async () => !(await mappersOf(realm, clientId)).some(({ id }) => id === own.id),
+    );
+    throw new KeycloakError(
+      `Creating protocol mapper '${name}' on client '${clientId}' in realm '${realm.name}' was given up: somebody has made one at the same moment.`,
+      { status: 409 },
+    );
+  }
+}
+
+/** Keycloak tells mappers apart by protocol and name. */
+const isNamed = (name: string) => (mapper: ProtocolMapper) =>
+  mapper.protocol === protocol && mapper.name === name;
+const byId = (one: ProtocolMapper, other: ProtocolMapper) => (one.id ?? "").localeCompare(other.id ?? "");
 
 function markOn({ config }: ProtocolMapper): string | undefined {
   return (config as Record<string, string> | undefined)?.[markKey];
