@@ -123,12 +123,16 @@ function setAt({ password }: UserWithCredentials): string | undefined {
   return password.createdDate ? `set ${new Date(password.createdDate).toISOString()}` : "set";
 }
 
+/** In milliseconds. */
+const day = 86_400_000;
+
 /** A policy may let passwords expire: then nobody gets a token with the right one either, until it is set anew. */
 async function hasExpired(realm: RealmSession, { password }: UserWithCredentials): Promise<boolean> {
-  if (!password?.createdDate) return false;
+  // The policy counts in whole days, so a younger one is not worth a request.
+  if (!password?.createdDate || password.createdDate + day > Date.now()) return false;
   const { passwordPolicy } = await realm.settings();
   const days = Number(/forceExpiredPasswordChange\((\d+)\)/.exec(passwordPolicy ?? "")?.[1]);
-  return days > 0 && password.createdDate + days * 86_400_000 < Date.now();
+  return days > 0 && password.createdDate + days * day < Date.now();
 }
 
 /** OTP is somebody's deliberate second factor: not ours to clear. */

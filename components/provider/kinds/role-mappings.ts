@@ -62,14 +62,7 @@ export const roleMappings: Kind<RoleMappingsInputs, Live> = {
     const names = (wanted: boolean) =>
       Object.keys(fields).filter((name) => (fields[name] === isMapped) === wanted);
     const payload = { realm: realm.name, id: live.user.id };
-    const add = await rolesByName(realm, names(true));
-    if (add.length > 0) {
-      await realm.write(
-        `Mapping realm roles ${listed(add)} to user '${live.user.username}'`,
-        () => realm.admin.users.addRealmRoleMappings({ ...payload, roles: add }),
-        async () => (await mappedAmong(realm, live, add)) === add.length,
-      );
-    }
+    await add(realm, live, await rolesByName(realm, names(true)));
     const take = live.mapped.flatMap(({ id, name }) =>
       id && name && names(false).includes(name) ? [{ id, name }] : [],
     );
@@ -77,7 +70,7 @@ export const roleMappings: Kind<RoleMappingsInputs, Live> = {
       await realm.write(
         `Taking realm roles ${listed(take)} from user '${live.user.username}'`,
         () => realm.admin.users.delRealmRoleMappings({ ...payload, roles: take }),
-        async () => (await mappedAmong(realm, live, take)) === 0,
+        async () => (await missingAmong(realm, live, take)).length === take.length,
       );
     }
     if (!mark) return;
@@ -96,6 +89,32 @@ export const roleMappings: Kind<RoleMappingsInputs, Live> = {
   partOf: "user",
 };
 
+/**
+ * Where another run maps one of these roles at the same moment, Keycloak refuses all of ours with them (400): then
+ * those that are still missing are added.
+ */
+async function add(
+  realm: RealmSession,
+  live: Live,
+  roles: readonly { id: string; name: string }[],
+): Promise<void> {
+  if (roles.length === 0) return;
+  const { id, username } = live.user;
+  try {
+    await realm.write(
+      `Mapping realm roles ${listed(roles)} to user '${username}'`,
+      () => realm.admin.users.addRealmRoleMappings({ realm: realm.name, id, roles: [...roles] }),
+      async () => (await missingAmong(realm, live, roles)).length === 0,
+    );
+  } catch (error) {
+    if (!(error instanceof KeycloakError) || (error.status !== 400 && error.status !== 409)) throw error;
+    const missing = await missingAmong(realm, live, roles);
+    // Nobody has mapped any: it was refused for another reason.
+    if (missing.length === roles.length) throw error;
+    await add(realm, live, missing);
+  }
+}
+
 async function rolesByName(
   realm: RealmSession,
   names: readonly string[],
@@ -109,14 +128,14 @@ async function rolesByName(
   );
 }
 
-/** How many of the roles the user has by now. */
-async function mappedAmong(
+/** Those of the roles that the user does not have by now. */
+async function missingAmong<Role extends { readonly id: string }>(
   realm: RealmSession,
   { user }: Live,
-  roles: readonly { id: string }[],
-): Promise<number> {
+  roles: readonly Role[],
+): Promise<Role[]> {
   const mapped = new Set((await realm.realmRoleMappings(user)).map(({ id }) => id));
-  return roles.filter(({ id }) => mapped.has(id)).length;
+  return roles.filter(({ id }) => !mapped.has(id));
 }
 
 function listed(roles: readonly { name: string }[]): string {
