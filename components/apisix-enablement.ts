@@ -8,6 +8,7 @@ import type { EnsuredResource } from "./resources/ensured.ts";
 import { Password } from "./resources/password.ts";
 import { RealmRole } from "./resources/realm-role.ts";
 import { RoleMappings } from "./resources/role-mappings.ts";
+import { requireProvider } from "./resources/stub.ts";
 import { TokenCheck, type VerifiedToken } from "./resources/token-check.ts";
 import { User } from "./resources/user.ts";
 
@@ -179,6 +180,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
 
 /** Refuses what must not go further, before any resource is registered; returns whether the role is wanted. */
 function validated(component: ApisixEnablement, args: ApisixEnablementArgs): boolean {
+  requireProvider(component);
   const namespace = args.connection ?? "keycloak";
   for (const key of ["password", "clientSecret"]) {
     if (isPlaintextConfig(`${namespace}:${key}`)) {

@@ -5,6 +5,9 @@ import { KeycloakError } from "./errors.ts";
 /** The namespace that @pulumi/keycloak reads too. */
 export const defaultNamespace = "keycloak";
 
+/** No key of @pulumi/keycloak's, so it stands in our own namespace, and holds for every connection. */
+const maxConcurrentRequestsKey = "keycloak-apisix:maxConcurrentRequests";
+
 export interface Connection {
   /** Config namespace it was read from. */
   readonly namespace: string;
@@ -18,6 +21,8 @@ export interface Connection {
   readonly password: string | undefined;
   /** Milliseconds that one request may take. */
   readonly timeout: number;
+  /** How many requests Keycloak may get from here at once. */
+  readonly maxConcurrentRequests: number;
   readonly rootCaCertificate: string | undefined;
   readonly tlsInsecureSkipVerify: boolean;
 }
@@ -87,6 +92,12 @@ export function readConnection(
       shared: true,
     });
   }
+  const maxConcurrentRequests = Number(config(maxConcurrentRequestsKey) || 10);
+  if (!Number.isInteger(maxConcurrentRequests) || maxConcurrentRequests < 1) {
+    throw new KeycloakError(`${maxConcurrentRequestsKey} is not a whole number greater than 0.`, {
+      shared: true,
+    });
+  }
   return {
     namespace,
     server,
@@ -96,6 +107,7 @@ export function readConnection(
     username,
     password,
     timeout: seconds * 1000,
+    maxConcurrentRequests,
     rootCaCertificate: value("rootCaCertificate"),
     tlsInsecureSkipVerify: value("tlsInsecureSkipVerify") === "true",
   };

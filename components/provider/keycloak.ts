@@ -1,10 +1,11 @@
 // The admin session: logs in once a process and only when needed, rides out what passes by itself, looks before
 // it writes again, and names every failure. All requests to Keycloak go through here.
+import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import KeycloakAdminClient, { NetworkError } from "@keycloak/keycloak-admin-client";
 import { getToken } from "@keycloak/keycloak-admin-client/lib/utils/auth.js";
+import pLimit, { type LimitFunction } from "p-limit";
 import pRetry from "p-retry";
-import { Agent } from "undici";
 import type { Connection } from "./connection.ts";
 import { KeycloakError } from "./errors.ts";
 import { near } from "./near.ts";
@@ -46,6 +47,7 @@ export class KeycloakSession {
   readonly connection: Connection;
   readonly admin: KeycloakAdminClient;
   readonly #requestOptions: RequestInit;
+  readonly #limit: LimitFunction;
   #token: { value: string; expires: number } | undefined;
   #login: Promise<string> | undefined;
   /** Keycloak itself has spoken, so the address is right. */
@@ -58,17 +60,10 @@ export class KeycloakSession {
 
   constructor(connection: Connection) {
     this.connection = connection;
-    const custom = connection.rootCaCertificate !== undefined || connection.tlsInsecureSkipVerify;
-    const dispatcher = custom
-      ? new Agent({
-          connect: {
-            ca: connection.rootCaCertificate,
-            rejectUnauthorized: !connection.tlsInsecureSkipVerify,
-          },
-        })
-      : undefined;
+    const dispatcher = ownDispatcher(connection);
     // A redirect could carry credentials to another host, so none is followed.
     this.#requestOptions = { redirect: "manual", ...(dispatcher && { dispatcher }) } as RequestInit;
+    this.#limit = pLimit(connection.maxConcurrentRequests);
     this.admin = this.#adminClient();
     this.admin.registerTokenProvider({ getAccessToken: () => this.#accessToken() });
   }
@@ -259,7 +254,8 @@ export class KeycloakSession {
   async #named<T>(attempt: string, request: () => Promise<T>): Promise<T> {
     const token = this.#token;
     try {
-      const result = await request();
+      // A login waits for nobody: requests that have their turn may wait for it.
+      const result = await (isLogin(attempt) ? request() : this.#limit(request));
       // The admin client hands on what is not JSON as a text.
       if (typeof result === "string" && result !== "") throw new SyntaxError("no JSON");
       this.#answered();
@@ -290,7 +286,6 @@ export class KeycloakSession {
     const { server, namespace } = this.connection;
     const said = answerInWords(error.responseData);
     const at = `${attempt} at ${server}`;
-    const isLogin = attempt.startsWith("Logging in");
     if (status >= 300 && status < 400) {
       const to = redirectTarget(error.response);
       return new KeycloakError(
@@ -313,7 +308,7 @@ export class KeycloakSession {
         { status, shared: true },
       );
     }
-    if (isLogin) return this.#loginRefused(at, status, said);
+    if (isLogin(attempt)) return this.#loginRefused(at, status, said);
     if (status === 401) {
       return new PassingError(
         `${at} failed: Keycloak does not accept the admin session that it has just opened (401); see whether requests reach always the same Keycloak under the name that it knows itself by (option 'hostname'), and compare the clocks.`,
@@ -446,6 +441,7 @@ export class RealmSession {
   readonly session: KeycloakSession;
   readonly name: string;
   #answers = new Map<string, Promise<unknown>>();
+  readonly #askedAhead = new Set<string>();
 
   constructor(session: KeycloakSession, name: string) {
     this.session = session;
@@ -482,6 +478,7 @@ export class RealmSession {
    * @throws MissingError naming similar clients.
    */
   client(clientId: string): Promise<ClientRepresentation & { id: string }> {
+    this.#ahead("user profile", () => this.userProfile());
     return this.#once(`client ${clientId}`, async () => {
       const attempt = `Reading client '${clientId}'`;
       const found = await this.#read(attempt, () => this.admin.clients.find({ realm: this.name, clientId }));
@@ -523,8 +520,13 @@ export class RealmSession {
         this.admin.users.find({ realm: this.name, username, exact: true }),
       );
       // Keycloak stores usernames in lower case.
-      const user = found.find((candidate) => candidate.username?.toLowerCase() === username.toLowerCase());
-      return user?.id ? { ...user, id: user.id, username: user.username ?? username } : undefined;
+      const exact = found.find((candidate) => candidate.username?.toLowerCase() === username.toLowerCase());
+      if (!exact?.id) return undefined;
+      const user = { ...exact, id: exact.id, username: exact.username ?? username };
+      this.#ahead(`of user ${user.id}`, () =>
+        Promise.all([this.credentials(user), this.realmRoleMappings(user)]),
+      );
+      return user;
     });
   }
 
@@ -587,6 +589,16 @@ export class RealmSession {
     return `${this.session.server}/realms/${encodeURIComponent(this.name)}`;
   }
 
+  /**
+   * The engine asks for one resource after the other. What the next ones will want to know is asked for meanwhile, the
+   * first time; whether it fails is for them to see.
+   */
+  #ahead(key: string, read: () => Promise<unknown>): void {
+    if (this.#askedAhead.has(key)) return;
+    this.#askedAhead.add(key);
+    read().catch(() => undefined);
+  }
+
   #once<T>(key: string, read: () => Promise<T>): Promise<T> {
     let answer = this.#answers.get(key) as Promise<T> | undefined;
     if (!answer) {
@@ -643,6 +655,17 @@ export class RealmSession {
       `Client '${clientId}' is not in realm '${this.name}' at ${this.session.server}.${near("client", clientId, names)} Correct the name, or create the client first; if this very program creates it, hand over the client resource's output instead of its name, or that resource as 'dependsOn'.`,
     );
   }
+}
+
+function isLogin(attempt: string): boolean {
+  return attempt.startsWith("Logging in");
+}
+
+/** Where the certificates need it; loaded only then, since it takes a tenth of a second. */
+function ownDispatcher({ rootCaCertificate, tlsInsecureSkipVerify }: Connection): object | undefined {
+  if (rootCaCertificate === undefined && !tlsInsecureSkipVerify) return undefined;
+  const { Agent } = createRequire(import.meta.url)("undici") as typeof import("undici");
+  return new Agent({ connect: { ca: rootCaCertificate, rejectUnauthorized: !tlsInsecureSkipVerify } });
 }
 
 function answerInWords(data: unknown): string | undefined {

@@ -1,7 +1,7 @@
 // The proof: a token for the customer, verified both ways that APISIX may ask (by the realm's keys and by
 // introspection). It changes nothing in Keycloak, so it has a lifecycle of its own: it runs when something
 // relevant was created or changed, and never in a preview.
-import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from "jose";
+import type { JSONWebKeySet } from "jose";
 import { clientCredentials, directGrant, endSession, type Tokens } from "./direct-grant.ts";
 import { asKeycloakError, KeycloakError } from "./errors.ts";
 import type { ClientRepresentation, RealmSession } from "./keycloak.ts";
@@ -124,6 +124,8 @@ async function verifyTokens(
     "Reading the realm's keys",
     `${realm.address}/protocol/openid-connect/certs`,
   );
+  // Loaded here, because most commands have no token to verify.
+  const { createLocalJWKSet, errors, jwtVerify } = await import("jose");
   const keySet = createLocalJWKSet(keys.body as unknown as JSONWebKeySet);
   const verified = async (token: string, what: string) => {
     try {

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { type EnsuredArgs, EnsuredResource } from "./ensured.ts";
+import { type EnsuredArgs, EnsuredResource, given } from "./ensured.ts";
 
 export interface AudienceMapperArgs extends EnsuredArgs {
   /** clientId of the client that carries the mapper and is the audience, for example `cim`. */
@@ -24,7 +24,7 @@ export class AudienceMapper extends EnsuredResource {
       "AudienceMapper",
       "audience",
       name,
-      { mapper: "fix-audience", clientSecret: undefined, ...args },
+      { mapper: "fix-audience", clientSecret: undefined, ...given(args) },
       { ...options, additionalSecretOutputs: ["clientSecret"] },
     );
   }

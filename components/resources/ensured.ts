@@ -49,3 +49,8 @@ export class EnsuredResource extends pulumi.dynamic.Resource {
     );
   }
 }
+
+/** The arguments that were given: each property of a resource costs the engine time, one that is undefined, too. */
+export function given<Args extends object>(args: Args): Args {
+  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined)) as Args;
+}

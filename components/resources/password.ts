@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type EnsuredArgs, EnsuredResource } from "./ensured.ts";
+import { type EnsuredArgs, EnsuredResource, given } from "./ensured.ts";
 
 export interface PasswordArgs extends EnsuredArgs {
   /** Username of the user, who must be there. */
@@ -17,6 +17,6 @@ export interface PasswordArgs extends EnsuredArgs {
  */
 export class Password extends EnsuredResource {
   constructor(name: string, args: PasswordArgs, options?: pulumi.CustomResourceOptions) {
-    super("Password", "password", name, { ...args, password: pulumi.secret(args.password) }, options);
+    super("Password", "password", name, { ...given(args), password: pulumi.secret(args.password) }, options);
   }
 }

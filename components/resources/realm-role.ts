@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { type EnsuredArgs, EnsuredResource } from "./ensured.ts";
+import { type EnsuredArgs, EnsuredResource, given } from "./ensured.ts";
 
 export interface RealmRoleArgs extends EnsuredArgs {
   /** Name of the realm role. */
@@ -9,6 +9,6 @@ export interface RealmRoleArgs extends EnsuredArgs {
 /** A realm role: looked up first, created only when it is missing, and left as it is where it was found. */
 export class RealmRole extends EnsuredResource {
   constructor(name: string, args: RealmRoleArgs, options?: pulumi.CustomResourceOptions) {
-    super("RealmRole", "role", name, { ...args }, options);
+    super("RealmRole", "role", name, given(args), options);
   }
 }

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { type EnsuredArgs, EnsuredResource } from "./ensured.ts";
+import { type EnsuredArgs, EnsuredResource, given } from "./ensured.ts";
 
 export interface RoleMappingsArgs extends EnsuredArgs {
   /** Username of the user, who must be there. */
@@ -13,6 +13,6 @@ export interface RoleMappingsArgs extends EnsuredArgs {
 /** Direct realm role mappings of a user. Mappings that are not named here are left alone. */
 export class RoleMappings extends EnsuredResource {
   constructor(name: string, args: RoleMappingsArgs, options?: pulumi.CustomResourceOptions) {
-    super("RoleMappings", "role-mappings", name, { ...args }, options);
+    super("RoleMappings", "role-mappings", name, given(args), options);
   }
 }

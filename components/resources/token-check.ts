@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { VerifiedToken } from "../provider/token-check.ts";
-import type { EnsuredArgs } from "./ensured.ts";
+import { type EnsuredArgs, given } from "./ensured.ts";
 import { stub } from "./stub.ts";
 
 export type { VerifiedToken };
@@ -31,7 +31,7 @@ export class TokenCheck extends pulumi.dynamic.Resource {
     super(
       stub,
       name,
-      { kind: "token", token: undefined, ...args, password: pulumi.secret(args.password) },
+      { kind: "token", token: undefined, ...given(args), password: pulumi.secret(args.password) },
       options,
       "keycloak-apisix",
       "TokenCheck",

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { type EnsuredArgs, EnsuredResource } from "./ensured.ts";
+import { type EnsuredArgs, EnsuredResource, given } from "./ensured.ts";
 
 export interface UserArgs extends EnsuredArgs {
   /** Username; Keycloak keeps it in lower case. */
@@ -15,6 +15,6 @@ export interface UserArgs extends EnsuredArgs {
 /** The user that tokens are issued for: enabled, email verified, complete as the realm's profile requires it. */
 export class User extends EnsuredResource {
   constructor(name: string, args: UserArgs, options?: pulumi.CustomResourceOptions) {
-    super("User", "user", name, { ...args }, options);
+    super("User", "user", name, given(args), options);
   }
 }
