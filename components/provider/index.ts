@@ -20,8 +20,10 @@ let lifecycles: ReadonlyMap<string, Lifecycle<never>> | undefined;
 /**
  * Called before anything else; synchronous, because the host does not wait for it. The host calls it again for each
  * other text of the stub, as an earlier version has left it in the state; all of them share what this run knows.
+ * @param request an earlier stub gives the function that reads the configuration
  */
-export function configure(readConfig: ReadConfig): void {
+export function configure(request: ReadConfig | { readonly config: { get: ReadConfig } }): void {
+  const readConfig: ReadConfig = typeof request === "function" ? request : (key) => request.config.get(key);
   if (lifecycles) return;
   const process = new ProviderProcess(readConfig);
   lifecycles = new Map<string, Lifecycle<never>>([

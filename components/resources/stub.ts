@@ -5,16 +5,19 @@
 import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
 
-const methods: Pick<pulumi.dynamic.ResourceProvider, "configure"> = {
+type Methods = Pick<pulumi.dynamic.ResourceProvider, "configure">;
+type Method = (...args: unknown[]) => unknown;
+
+const methods: Methods & ThisType<Record<string, Method>> = {
   // Called before anything else. Not async: the host uses the object before a promise would be settled. No import and
   // no closure: the text must make sense by itself. Each method loads anew, so that none is missing, and passed over,
   // where the package is.
-  configure(this: Record<string, unknown>, request) {
+  configure(request) {
     const load = () =>
-      process.getBuiltinModule("node:module").createRequire(`${process.cwd()}/`)("keycloak-apisix/provider");
+      process.getBuiltinModule("module").createRequire(`${process.cwd()}/`)("keycloak-apisix/provider");
     for (const method of ["check", "diff", "create", "read", "update", "delete"])
-      this[method] = (...args: unknown[]) => load()[method](...args);
-    return load().configure((key: string) => request.config.get(key));
+      this[method] = (...args) => load()[method](...args);
+    return load().configure(request);
   },
 };
 
