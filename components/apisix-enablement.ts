@@ -110,7 +110,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
 
     const audience = new AudienceMapper(`${name}-audience`, { realm, client, connection }, parent);
     const role = withRole
-      ? new RealmRole(`${name}-role`, { realm, role: customerRole, connection }, parent)
+      ? new RealmRole(`${name}-role`, { realm, role: customerRole, username, connection }, parent)
       : undefined;
     const user = new User(
       `${name}-user`,

@@ -68,9 +68,9 @@ export function lifecycle<Inputs extends KindInputs, Live>(
   async function assess(
     realm: RealmSession,
     inputs: Inputs,
-    context: { recorded?: Outs<Inputs>; previous?: Partial<Inputs> },
+    context: { recorded?: Outs<Inputs>; previous?: Partial<Inputs>; find?: Kind<Inputs, Live>["find"] },
   ): Promise<{ live: Live | undefined; drift: Drift }> {
-    const live = await kind.find(realm, inputs);
+    const live = await (context.find ?? kind.find)(realm, inputs);
     if (!live) return { live, drift: { [kind.noun]: "missing" } };
     const wanted = await kind.wanted(realm, inputs, {
       live,
@@ -267,7 +267,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         // Another name is another object, whatever is known of the earlier one.
         const isNew = kind.identity.some((key) => !isDeepStrictEqual(olds[key], inputs[key]));
         const previous = isNew ? undefined : withoutForecast(olds as Inputs & Forecast);
-        const { live, drift } = await assess(realm, inputs, { previous });
+        const { live, drift } = await assess(realm, inputs, { previous, find: kind.glimpse });
         if (isNew) {
           const refused = kind.writable && !(await kind.writable(realm, inputs));
           if (refused) throw readOnly(realm, where(inputs, realm));
@@ -313,9 +313,16 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       if (process.hasFailed) return { changes: true };
       const realm = realmOf(inputs);
       if (realm.session.server !== olds.server) return { changes: true };
-      const { live, drift } = await assess(realm, inputs, { recorded: olds, previous: olds });
+      const { live, drift } = await assess(realm, inputs, {
+        recorded: olds,
+        previous: olds,
+        find: kind.glimpse,
+      });
       if (!live) return { changes: true };
       hold(recognised(olds, live));
+      // A glimpse does not show `check` whose the object is, so this is the first to know.
+      if (kind.glimpse && kind.uuid(live) !== olds.uuid && news.drift === undefined)
+        await warn(`${capital(where(inputs, realm))} was made anew by somebody: an 'up' adopts it.`);
       const stale = !isDeepStrictEqual(
         { ...kind.outputs?.(live), uuid: kind.uuid(live) },
         pick(olds, ["uuid", ...Object.keys(kind.outputs?.(live) ?? {})]),

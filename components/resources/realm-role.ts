@@ -4,6 +4,8 @@ import { type EnsuredArgs, EnsuredResource, given } from "./ensured.ts";
 export interface RealmRoleArgs extends EnsuredArgs {
   /** Name of the realm role. */
   role: pulumi.Input<string>;
+  /** Username of a user who is to have the role: saves the provider a request where he does. */
+  username?: pulumi.Input<string>;
 }
 
 /** A realm role: looked up first, created only when it is missing, and left as it is where it was found. */

@@ -2,6 +2,7 @@
 import test from "ava";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { connection, Stack } from "../support/engine.ts";
+import { FaultyProxy } from "../support/faulty-proxy.ts";
 import { server } from "../support/keycloak.ts";
 
 test.before(async () => {
@@ -167,4 +168,37 @@ test.serial("a client role of the same name is another thing", async (t) => {
   t.like((await stack.up(corner.realmRole()))[0], { plan: "create" });
   await stack.destroy();
   t.truthy(await corner.realm.admin("GET", `/clients/${id}/roles/${corner.roleName}`));
+});
+
+test.serial(
+  "with the user's role mappings at hand it is not asked for: five requests a clean realm",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const proxy = await FaultyProxy.start();
+    t.teardown(() => proxy.stop());
+    const stack = new Stack({ ...connection, "keycloak:url": proxy.url });
+    await stack.up(...corner.all(), corner.tokenCheck());
+    proxy.decide();
+    t.deepEqual(await stack.preview(...corner.all(), corner.tokenCheck()), []);
+    const asked = proxy.seen.map(({ path }) => path).filter((path) => path.startsWith("/admin/"));
+    t.is(asked.length, 5, asked.join("\n"));
+    t.is(proxy.seen.length, asked.length + 1, "one login");
+  },
+);
+
+test.serial("made anew and mapped again by hand: shown, said, adopted, and never removed", async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  await stack.up(...corner.all());
+  await corner.deleteRole();
+  await corner.makeRole();
+  await corner.map(corner.roleName);
+  warned();
+  t.deepEqual(await stack.preview(...corner.all()), [{ name: "role", op: "update" }]);
+  t.regex(warned().join("\n"), /Realm role '.*' in realm .* was made anew by somebody: an 'up' adopts it/);
+  await stack.up(...corner.all());
+  t.like(stack.outs("role"), { adopted: true, uuid: (await corner.role()).id });
+  t.deepEqual(await stack.preview(...corner.all()), []);
+  await stack.destroy();
+  t.truthy(await corner.role());
 });

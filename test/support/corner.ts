@@ -131,7 +131,7 @@ export class Corner {
   all(inputs: object = {}, prefix = ""): Declared[] {
     return [
       this.audience(inputs, `${prefix}audience`),
-      this.realmRole(inputs, `${prefix}role`),
+      this.realmRole({ username: this.username, ...inputs }, `${prefix}role`),
       this.customer(inputs, `${prefix}user`),
       this.password(inputs, `${prefix}password`),
       this.roleMappings(inputs, `${prefix}role-mappings`),

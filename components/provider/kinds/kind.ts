@@ -55,6 +55,8 @@ export interface Kind<Inputs extends KindInputs, Live> {
    */
   writable?(realm: RealmSession, inputs: Inputs): Promise<boolean>;
   find(realm: RealmSession, inputs: Inputs): Promise<Live | undefined>;
+  /** What a preview needs of it, where that takes fewer requests: without a mark that `mark` could tell. */
+  glimpse?(realm: RealmSession, inputs: Inputs): Promise<Live | undefined>;
   /** Keycloak's id of the object; for a part of another object, of that object. */
   uuid(live: Live): string;
   /** False where only the object that this one is part of is there, and nothing of this one. */

@@ -1,12 +1,18 @@
 // The realm role: looked up, created only when it is missing, and never changed where it was found.
 import type { RoleRepresentation } from "../keycloak.ts";
+import { isMark } from "../ownership.ts";
 import type { Kind, KindInputs } from "./kind.ts";
+import { passwordOf } from "./user-label.ts";
 
 export interface RealmRoleInputs extends KindInputs {
   readonly role: string;
+  /** Of a user who is to have the role: where he does, it comes with his role mappings, and is not asked for. */
+  readonly username?: string;
 }
 
 type Live = RoleRepresentation & { id: string; name: string };
+/** As a user's role mappings bring it: without attributes. */
+type Brief = Live & { readonly isBrief: true };
 
 const markAttribute = "keycloak-apisix.owner";
 
@@ -14,10 +20,21 @@ export const realmRole: Kind<RealmRoleInputs, Live> = {
   kind: "role",
   noun: "realmRole",
   identity: ["realm", "role"],
-  inputs: ["role"],
+  inputs: ["role", "username"],
   describe: ({ role }) => `realm role '${role}'`,
 
   find: (realm, { role }) => realm.realmRole(role),
+  /** Trusted only where the user is still the one with our mark: somebody who makes everything anew is seen. */
+  async glimpse(realm, { role: name, username }) {
+    const user = username === undefined ? undefined : await realm.user(username);
+    const [mapped, credentials] = user
+      ? await Promise.all([realm.realmRoleMappings(user), realm.credentials(user)])
+      : [[], []];
+    const role = mapped.find((each) => each.name === name);
+    if (!role?.id || !isMark(passwordOf(credentials)?.userLabel)) return realm.realmRole(name);
+    const brief: Brief = { ...role, id: role.id, name, isBrief: true };
+    return brief;
+  },
   uuid: (role) => role.id,
   fields: () => ({}),
   wanted: async () => ({}),
@@ -58,7 +75,7 @@ export const realmRole: Kind<RealmRoleInputs, Live> = {
     return `users have it (${names}${users.length === 3 ? ", …" : ""})`;
   },
 
-  mark: (role) => ({ carries: true, text: markOn(role) }),
+  mark: (role) => ("isBrief" in role ? { carries: false } : { carries: true, text: markOn(role) }),
   trace: {
     of: (role) => role.id,
     field: "owner",
