@@ -1,5 +1,5 @@
 // The direct grant (password grant) as the Customer Widget makes it, and what Keycloak's answers mean.
-import type { ClientRepresentation, RealmSession } from "./keycloak.ts";
+import type { ClientRepresentation, RealmSession } from "./realm-session.ts";
 
 export type DirectGrant =
   | { readonly outcome: "token"; readonly tokens: Tokens }

@@ -2,7 +2,7 @@
 // the installed package and hands every call on. A resource's `kind` input says which lifecycle it has.
 import type { ReadConfig } from "./connection.ts";
 import { asKeycloakError, KeycloakError } from "./errors.ts";
-import { LoginError } from "./keycloak.ts";
+import { LoginError } from "./failures.ts";
 import { audienceMapper } from "./kinds/audience-mapper.ts";
 import { password } from "./kinds/password.ts";
 import { realmRole } from "./kinds/realm-role.ts";

@@ -2,10 +2,11 @@
 // what may be taken back is decided in ownership.ts.
 import { isDeepStrictEqual } from "node:util";
 import { asKeycloakError, KeycloakError } from "./errors.ts";
-import { MissingError, type RealmSession, UnclearError } from "./keycloak.ts";
+import { MissingError, UnclearError } from "./failures.ts";
 import type { Fields, FieldValue, FoundAndWritten, Kind, KindInputs } from "./kinds/kind.ts";
 import { type Before, type Holding, isMark, markOf, newHolder, readMark, release } from "./ownership.ts";
 import type { ProviderProcess } from "./process.ts";
+import type { RealmSession } from "./realm-session.ts";
 import { warnOfUntestedServer } from "./server-version.ts";
 import { hasUnknown } from "./unknown.ts";
 import { note, warn } from "./warnings.ts";

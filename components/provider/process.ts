@@ -1,8 +1,8 @@
 // What the provider process keeps while one command of the CLI runs: the configuration, one session for each
 // Keycloak, who held what, and which failures have been reported.
 import { type Connection, defaultNamespace, type ReadConfig, readConnection } from "./connection.ts";
-import { KeycloakSession } from "./keycloak.ts";
 import { Run } from "./ownership.ts";
+import { KeycloakSession } from "./session.ts";
 
 export class ProviderProcess {
   readonly run = new Run();

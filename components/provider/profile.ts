@@ -2,7 +2,7 @@
 // default profile requires email, first and last name: without them a direct grant answers "Account is not
 // fully set up".
 import { KeycloakError } from "./errors.ts";
-import type { UserProfile } from "./keycloak.ts";
+import type { UserProfile } from "./realm-session.ts";
 
 type ProfileAttribute = NonNullable<UserProfile["attributes"]>[number];
 type Validations = Readonly<Record<string, Readonly<Record<string, unknown>>>>;

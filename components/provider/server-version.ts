@@ -1,6 +1,6 @@
 // Which Keycloaks this project is known to work with (docs/versions.md), and a word where one is another.
 import semver from "semver";
-import type { KeycloakSession } from "./keycloak.ts";
+import type { KeycloakSession } from "./session.ts";
 import { warn } from "./warnings.ts";
 
 /** `npm run test:matrix` runs on both and on releases between them. */

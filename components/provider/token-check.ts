@@ -4,11 +4,11 @@
 import type { JSONWebKeySet } from "jose";
 import { clientCredentials, directGrant, endSession, type Tokens } from "./direct-grant.ts";
 import { asKeycloakError, KeycloakError } from "./errors.ts";
-import type { ClientRepresentation, RealmSession } from "./keycloak.ts";
 import type { KindInputs } from "./kinds/kind.ts";
 import type { Forecast, Lifecycle, Outs } from "./lifecycle.ts";
 import type { ProviderProcess } from "./process.ts";
 import { requiredAttributes } from "./profile.ts";
+import type { ClientRepresentation, RealmSession } from "./realm-session.ts";
 import { hasUnknown } from "./unknown.ts";
 import { warn } from "./warnings.ts";
 

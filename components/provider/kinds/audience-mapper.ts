@@ -1,7 +1,7 @@
 // The Audience protocol mapper on the client itself: what makes Keycloak name the client in `aud`.
 import { setTimeout as sleep } from "node:timers/promises";
 import { KeycloakError } from "../errors.ts";
-import type { ClientRepresentation, RealmSession } from "../keycloak.ts";
+import type { ClientRepresentation, RealmSession } from "../realm-session.ts";
 import { warn } from "../warnings.ts";
 import { type Fields, holds, type Kind, type KindInputs } from "./kind.ts";
 

@@ -1,7 +1,7 @@
 // What a kind of ensured object says of itself. Everything else (adopt or create, drift, update, removal) is
 // the same for all and stands in lifecycle.ts and ownership.ts.
 import { isDeepStrictEqual } from "node:util";
-import type { RealmSession } from "../keycloak.ts";
+import type { RealmSession } from "../realm-session.ts";
 
 /** A field's value as it is compared, shown and put back. Undefined: not there. */
 export type FieldValue = string | boolean | readonly string[] | undefined;

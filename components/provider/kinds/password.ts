@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { directGrant, endSession } from "../direct-grant.ts";
 import { KeycloakError } from "../errors.ts";
-import type { RealmSession, UserRepresentation } from "../keycloak.ts";
+import type { RealmSession, UserRepresentation } from "../realm-session.ts";
 import { warn } from "../warnings.ts";
 import type { Kind, KindInputs } from "./kind.ts";
 import { labelMark, passwordOf, type UserWithCredentials, writeLabel } from "./user-label.ts";

@@ -1,6 +1,7 @@
 // The realm role: looked up, created only when it is missing, and never changed where it was found.
-import type { RoleRepresentation } from "../keycloak.ts";
+
 import { isMark } from "../ownership.ts";
+import type { RoleRepresentation } from "../realm-session.ts";
 import type { Kind, KindInputs } from "./kind.ts";
 import { passwordOf } from "./user-label.ts";
 

@@ -1,7 +1,7 @@
 // The user's own realm role mappings. Realm default roles give some of these indirectly; the guide wants them
 // direct, so the composite ones are not looked at. Mappings that are not asked for are left alone.
 import { KeycloakError } from "../errors.ts";
-import type { RealmSession, RoleRepresentation, UserRepresentation } from "../keycloak.ts";
+import type { RealmSession, RoleRepresentation, UserRepresentation } from "../realm-session.ts";
 import type { Kind, KindInputs } from "./kind.ts";
 import { labelMark, passwordOf, type UserWithCredentials, writeLabel } from "./user-label.ts";
 

@@ -1,6 +1,6 @@
 // A user's owner mark is the label of his password credential: the default user profile silently drops
 // attributes, and Keycloak wipes this label with every reset, so it tells a changed password as well.
-import type { CredentialRepresentation, RealmSession } from "../keycloak.ts";
+import type { CredentialRepresentation, RealmSession } from "../realm-session.ts";
 
 export interface UserWithCredentials {
   readonly user: { readonly id: string; readonly username: string };

@@ -1,8 +1,8 @@
 // The user that the Customer Widget gets its tokens for: enabled, email verified, and complete as far as the
 // realm's own user profile requires it.
 import { KeycloakError } from "../errors.ts";
-import type { RealmSession, UserRepresentation } from "../keycloak.ts";
 import { defaultValue, requiredAttributes } from "../profile.ts";
+import type { RealmSession, UserRepresentation } from "../realm-session.ts";
 import { type Fields, type FieldValue, holds, type Kind, type KindInputs } from "./kind.ts";
 import { labelMark, passwordOf, type UserWithCredentials, writeLabel } from "./user-label.ts";
 
