@@ -1,11 +1,14 @@
-// Secrets stand nowhere in the clear: not in the state, its backups and history, not in what the CLI prints, not
-// in a file that a command leaves, not where something fails.
-import { readdir, readFile, readlink } from "node:fs/promises";
+// Secrets stand nowhere in the clear: not in the state, its backups and history, not in what the CLI prints or logs, not
+// in a process's arguments, not in a file that a command leaves; not where something fails, nor where it is killed.
+import { mkdir, readdir, readFile, readlink, stat } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
+import { pulumiHome } from "../../dev/folders.ts";
 import { changeClient, changeUser, resetPassword } from "../support/by-hand.ts";
 import { given, succeeded } from "../support/given.ts";
 import { TestAdmin } from "../support/keycloak.ts";
+import { DoomedUp } from "../support/kill.ts";
 import { filesIn, inTheClear } from "../support/secrets.ts";
 
 const secrets = {
@@ -36,16 +39,35 @@ for (const where of ["environment", "config"] as const) {
         ...(inConfig && { "keycloak:username": admin.username, "keycloak:password": adminPassword }),
       },
     });
+    const start = Date.now();
     const temporary = path.join(project.folder, "tmp");
-    const { mkdir } = await import("node:fs/promises");
     await mkdir(temporary);
     const here = stack.with({ TMPDIR: temporary });
-    const printed: string[] = [];
+    const texts = new Map<string, string>();
     const note = async (result: Promise<{ output: string; exitCode: number }>) => {
+      let done = false;
+      const ended = result.finally(() => {
+        done = true;
+      });
+      while (!done) {
+        for (const command of await running(project.folder)) texts.set(`arguments: ${command}`, command);
+        await Promise.race([ended, sleep(100)]);
+      }
       const { output, exitCode } = await result;
-      printed.push(output);
+      texts.set(`output ${texts.size}`, output);
       return { output, exitCode };
     };
+    const keepFiles = async (when: string) => {
+      for (const [file, text] of await filesIn(project.folder)) texts.set(`${file}, ${when}`, text);
+    };
+
+    const doomed = new DoomedUp(here);
+    const settings = await Promise.race([doomed.end(60_000), until(() => realm.user("customer"))]);
+    t.truthy(settings, `killed before its end: ${doomed.output}`);
+    t.true((await doomed.kill("everything")) > 0, doomed.output);
+    texts.set("output of the killed up", doomed.output);
+    await keepFiles("killed");
+    await note(here.run("cancel", "--yes"));
 
     await note(here.preview("--diff"));
     // `up --json` is left out: it prints what Pulumi's SDK tells of itself when debugging, secret outputs included.
@@ -65,12 +87,35 @@ for (const where of ["environment", "config"] as const) {
     await changeClient(realm, { directAccessGrantsEnabled: true });
     succeeded(t, await note(here.destroy("--diff")));
 
-    const texts = new Map(printed.map((text, index) => [`output ${index}`, text]));
-    for (const [file, text] of await filesIn(project.folder)) texts.set(file, text);
-    t.true([...texts.keys()].some((name) => /history/.test(name)));
-    t.true([...texts.keys()].some((name) => /\.bak$/.test(name)));
+    await keepFiles("at the end");
+    for (const [file, text] of await logsSince(start)) texts.set(file, text);
+    const kinds = [/history/, /\.bak,/, /^arguments: .*dynamic-provider/, /\.log$/, /, killed$/];
+    for (const kind of kinds)
+      t.true(
+        [...texts.keys()].some((name) => kind.test(name)),
+        `${kind}`,
+      );
     t.deepEqual(inTheClear(secrets, texts), []);
   });
+}
+
+async function until<T>(condition: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const met = await condition();
+    if (met) return met;
+    await sleep(20);
+  }
+}
+
+/** What the CLI has logged of itself since, of whatever stack. */
+async function logsSince(start: number): Promise<[string, string][]> {
+  const folder = path.join(pulumiHome, "logs");
+  const files = (await readdir(folder)).map((name) => path.join(folder, name));
+  const modified = await Promise.all(files.map(async (file) => (await stat(file)).mtimeMs));
+  const recent = files.filter((_, index) => (modified[index] ?? 0) >= start);
+  return Promise.all(
+    recent.map(async (file): Promise<[string, string]> => [file, await readFile(file, "latin1")]),
+  );
 }
 
 /** Command lines of processes at work in the folder; where there is no /proc, none are seen. */
