@@ -80,6 +80,25 @@ export interface KeycloakOptions {
   signal?: AbortSignal;
 }
 
+/**
+ * `env` of a server that lives for minutes. What the JVM compiles and collects in parallel costs such a server more than
+ * it gains, and so do password hashes that resist thieves: with these it needs half the processor time.
+ */
+export const shortLived = {
+  KC_SPI_PASSWORD_HASHING__ARGON2__ITERATIONS: "1",
+  KC_SPI_PASSWORD_HASHING__ARGON2__MEMORY: "8",
+  JAVA_OPTS_APPEND: [
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    "-XX:-UseG1GC",
+    "-XX:+UseSerialGC",
+    // Only what is called very often, such as the arithmetic of RSA, is worth the second compiler.
+    "-XX:Tier4InvocationThreshold=60000",
+    "-XX:Tier4MinInvocationThreshold=12000",
+    "-XX:Tier4CompileThreshold=200000",
+    "-XX:Tier4BackEdgeThreshold=800000",
+  ].join(" "),
+};
+
 export interface RunningKeycloak {
   /** Without the base path. */
   url: string;

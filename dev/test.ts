@@ -9,7 +9,7 @@ import path from "node:path";
 import { execa } from "execa";
 import { toolPath } from "./environment.ts";
 import { compileCache, root } from "./folders.ts";
-import { type RunningKeycloak, startKeycloak, stopKeycloak } from "./keycloak.ts";
+import { type RunningKeycloak, shortLived, startKeycloak, stopKeycloak } from "./keycloak.ts";
 import { endProcesses, listProcesses } from "./processes.ts";
 import { engineSteps, failWith, runSteps } from "./steps.ts";
 import { ensureToxiproxy } from "./toxiproxy.ts";
@@ -86,7 +86,7 @@ try {
             adminUser: "admin",
             adminPassword: password,
             version,
-            env: marked(),
+            env: { ...shortLived, ...marked() },
             report: (line) => {
               task.output = line;
             },

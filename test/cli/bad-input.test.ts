@@ -107,7 +107,7 @@ for (const [title, inputs] of [
       await prepare?.(situation);
       const before = await realm.snapshot();
       const stack = situation.stack.with(env);
-      for (const [key, value] of Object.entries(config)) await stack.set(key, value, "--plaintext");
+      for (const [key, value] of Object.entries(config)) await stack.setObject(key, value);
       const preview = await stack.preview();
       refused(t, preview, says, what);
       sameRealm(t, await realm.snapshot(), before);
@@ -124,7 +124,6 @@ test.serial(
       await stack.setObject("tenants", tenants);
       refused(t, await stack.preview(), [says], JSON.stringify(tenants));
     }
-    await stack.run("config", "rm", "keycloak-apisix:tenants");
     await stack.set("tenants", '[{ "realm": "a", customerPassword: "secret-password" }]', "--secret");
     refused(t, await stack.preview(), [/tenants.*list/], "no JSON, and holding a password");
     await stack.setObject("tenants", [{ realm: "a", customerPassword: "clear-password" }]);
@@ -134,10 +133,10 @@ test.serial(
       [/customerPassword|tenants/, /clear/, /--secret/],
       "a tenant's in the clear",
     );
-    await stack.run("config", "rm", "keycloak-apisix:tenants");
-    await stack.set("customerPassword", "clear-password", "--plaintext");
+    await stack.unset("tenants");
+    await stack.setObject("customerPassword", "clear-password");
     refused(t, await stack.preview(), [/customerPassword/, /clear/, /--secret/], "in the clear");
-    await stack.run("config", "rm", "keycloak-apisix:customerPassword");
+    await stack.unset("customerPassword");
     refused(t, await stack.preview(), [/customerPassword/, /missing/, /--secret/], "missing");
   },
 );
@@ -225,6 +224,6 @@ function refused(
 }
 
 async function reset(stack: TestStack, key: string, realm: string): Promise<void> {
-  if (key === "realm") await stack.set(key, realm);
-  else await stack.run("config", "rm", key.includes(":") ? key : `keycloak-apisix:${key}`);
+  if (key === "realm") await stack.setObject(key, realm);
+  else await stack.unset(key);
 }

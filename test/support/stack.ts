@@ -165,8 +165,17 @@ export class TestStack {
 
   /** Sets a config value of any shape, in the clear, as somebody does who edits the stack's file. */
   async setObject(key: string, value: unknown): Promise<void> {
+    await this.#edit(key, (line) => [`${line} ${JSON.stringify(value)}`]);
+  }
+
+  /** Takes a config value out of the stack's file. */
+  async unset(key: string): Promise<void> {
+    await this.#edit(key, () => []);
+  }
+
+  async #edit(key: string, lines: (line: string) => string[]): Promise<void> {
     const file = path.join(this.project.folder, `Pulumi.${this.name}.yaml`);
-    const line = `  keycloak-apisix:${key}:`;
+    const line = `  ${key.includes(":") ? key : `keycloak-apisix:${key}`}:`;
     // An earlier value may take several lines, each further in than its key.
     let within = false;
     const others = (await readFile(file, "utf8")).split("\n").filter((text) => {
@@ -174,7 +183,7 @@ export class TestStack {
       return !within;
     });
     const at = others.findIndex((text) => text.startsWith("config:")) + 1;
-    await writeFile(file, others.toSpliced(at, 0, `${line} ${JSON.stringify(value)}`).join("\n"));
+    await writeFile(file, others.toSpliced(at, 0, ...lines(line)).join("\n"));
   }
 
   run(...args: string[]): Promise<CliResult> {
