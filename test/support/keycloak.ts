@@ -81,8 +81,8 @@ export async function admin(method: string, path: string, body?: unknown): Promi
 }
 
 /**
- * The key of every realm made here, in PEM. Making two RSA pairs is most of what a new realm costs Keycloak, and nothing
- * tested here depends on whose they are.
+ * The key of every realm that is given no other, in PEM: making two RSA pairs is most of what a new realm costs Keycloak,
+ * and few tests depend on whose they are.
  */
 const { privateKey } = generateKeyPairSync("rsa", {
   modulusLength: 2048,
