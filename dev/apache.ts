@@ -1,9 +1,8 @@
 // Apache with mod_auth_openidc, a real resource server that is not ours, for the gateway tests: Debian's packages.
 
-import { access } from "node:fs/promises";
 import path from "node:path";
 import { ensureDebianPackages, librariesOf } from "./debian.ts";
-import type { Report } from "./folders.ts";
+import { exists, type Report } from "./folders.ts";
 
 export interface Apache {
   readonly program: string;
@@ -32,9 +31,3 @@ const modulesIn = (folder: string) => path.join(folder, "usr", "lib", "apache2",
 
 const isComplete = async (folder: string) =>
   (await exists(programIn(folder))) && (await exists(path.join(modulesIn(folder), "mod_auth_openidc.so")));
-
-const exists = (file: string) =>
-  access(file).then(
-    () => true,
-    () => false,
-  );

@@ -7,7 +7,7 @@ import { access, chmod, copyFile, mkdir, readFile, rename, writeFile } from "nod
 import { createRequire } from "node:module";
 import path from "node:path";
 import { execa } from "execa";
-import { executable, fillOnce, pulumiHome, type Report, root, windows } from "./folders.ts";
+import { executable, exists, fillOnce, pulumiHome, type Report, root, windows } from "./folders.ts";
 
 const require = createRequire(import.meta.url);
 const modules = path.join(import.meta.dirname, "engine");
@@ -192,12 +192,6 @@ export async function hashOf(...files: string[]) {
 }
 
 const lastLine = (text: string) => text.trim().split("\n").at(-1) ?? "";
-
-const exists = (file: string) =>
-  access(file).then(
-    () => true,
-    () => false,
-  );
 
 export const isExecutable = (file: string) =>
   access(file, constants.X_OK).then(

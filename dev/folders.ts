@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 
@@ -29,6 +29,13 @@ export type Report = (line: string) => void;
 
 export const windows = process.platform === "win32";
 export const executable = (name: string) => (windows ? `${name}.exe` : name);
+
+/** Is there a file or folder? */
+export const exists = (file: string) =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
 
 /**
  * Fills `folder` unless it is complete: in a temporary folder beside it, renamed when done. An interrupted run leaves

@@ -4,24 +4,13 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import {
-  access,
-  cp,
-  mkdir,
-  open,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { cp, mkdir, open, readFile, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import getPort from "get-port";
 import { lt } from "semver";
-import { cache, fillOnce, type Report, root } from "./folders.ts";
+import { cache, exists, fillOnce, type Report, root } from "./folders.ts";
 import { fetchFromMaven } from "./maven.ts";
 import { endProcesses, listProcesses } from "./processes.ts";
 
@@ -311,9 +300,3 @@ export async function answers(url: string) {
 }
 
 const tail = (text: string, lines: number) => text.trim().split("\n").slice(-lines).join("\n");
-
-const exists = (file: string) =>
-  access(file).then(
-    () => true,
-    () => false,
-  );

@@ -1,12 +1,12 @@
 // A user directory of one's own, as companies keep their people in: UnboundID's in-memory LDAP server, from Maven.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, mkdtemp, rename, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import type { ExecutionContext } from "ava";
-import { cache, fillOnce } from "../../dev/folders.ts";
+import { cache, exists, fillOnce } from "../../dev/folders.ts";
 import { fetchFromMaven } from "../../dev/maven.ts";
 import type { TestRealm } from "./keycloak.ts";
 
@@ -89,14 +89,13 @@ function entries(uid: string, password: string): string {
 async function ensureJar(): Promise<string> {
   const folder = path.join(cache, `unboundid-ldapsdk-${version}`);
   const jarIn = (made: string) => path.join(made, "ldapsdk.jar");
-  const isThere = (made: string) =>
-    access(jarIn(made)).then(
-      () => true,
-      () => false,
-    );
-  await fillOnce(folder, isThere, async (fresh) => {
-    await fetchFromMaven("copy", `com.unboundid:unboundid-ldapsdk:${version}:jar`, fresh);
-    await rename(path.join(fresh, `unboundid-ldapsdk-${version}.jar`), jarIn(fresh));
-  });
+  await fillOnce(
+    folder,
+    (made) => exists(jarIn(made)),
+    async (fresh) => {
+      await fetchFromMaven("copy", `com.unboundid:unboundid-ldapsdk:${version}:jar`, fresh);
+      await rename(path.join(fresh, `unboundid-ldapsdk-${version}.jar`), jarIn(fresh));
+    },
+  );
   return jarIn(folder);
 }
