@@ -1,4 +1,5 @@
 // Who takes part.
+import { keycloakApisixCold, pulumiKeycloakCold } from "./cold.ts";
 import { configCli } from "./config-cli.ts";
 import type { Contestant } from "./contestant.ts";
 import { emptyProgram } from "./empty-program.ts";
@@ -14,4 +15,6 @@ export const contestants: readonly Contestant[] = [
   kcadm,
   idleResources,
   emptyProgram,
+  keycloakApisixCold,
+  pulumiKeycloakCold,
 ];

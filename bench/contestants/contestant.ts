@@ -50,6 +50,8 @@ export interface Contestant {
 export type Name =
   | "keycloak-apisix"
   | "pulumi-keycloak"
+  | "keycloak-apisix-cold"
+  | "pulumi-keycloak-cold"
   | "kcadm"
   | "config-cli"
   | "empty-program"

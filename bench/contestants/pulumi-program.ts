@@ -16,10 +16,19 @@ interface Options {
 }
 
 /** @param program below the repository's root; it reads `tenants`, `customerPassword` and `customerProfile` */
-export async function pulumiProgram(program: string, given: Given, options: Options): Promise<Prepared> {
-  const project = await TestProject.create({
-    program: `export * from ${JSON.stringify(path.join(root, program))};\n`,
-  } satisfies ProjectOptions);
+export function pulumiProgram(program: string, given: Given, options: Options): Promise<Prepared> {
+  return pulumiProject({ program: reexport(program) }, given, options);
+}
+
+export const reexport = (program: string) => `export * from ${JSON.stringify(path.join(root, program))};\n`;
+
+/** The same for a project of another layout. */
+export async function pulumiProject(
+  layout: ProjectOptions,
+  given: Given,
+  options: Options,
+): Promise<Prepared> {
+  const project = await TestProject.create(layout);
   const stack = await project.stack("bench", { customerPassword: customer.password });
   await stack.setObject(
     "tenants",

@@ -8,6 +8,7 @@ import type { Name, Operation } from "./contestant.ts";
 export const requests = {
   name: "requests" as const,
   title: "the requests of our preview, from one warm process",
+  role: "floor" as const,
   repeats: { contestant: "keycloak-apisix" satisfies Name, operation: "preview" satisfies Operation },
   send,
 };
