@@ -15,7 +15,13 @@ import { startKeycloak, stopKeycloak } from "../dev/keycloak.ts";
 import { engineSteps, failWith, runSteps } from "../dev/steps.ts";
 import { AccessLog, accessLogOptions, isLogin, type LoggedRequest } from "./access-log.ts";
 import { contestants as everybody } from "./contestants/all.ts";
-import { type Contestant, type Operation, operations, type Prepared } from "./contestants/contestant.ts";
+import {
+  type Command,
+  type Contestant,
+  type Operation,
+  operations,
+  type Prepared,
+} from "./contestants/contestant.ts";
 import { requests } from "./contestants/requests.ts";
 import { exitCodeOf, type Sample, verdicts } from "./figures.ts";
 import { limits, neededAt } from "./limits.ts";
@@ -27,7 +33,9 @@ import { type Run, terminalReport, writeReport } from "./report.ts";
 const started = Date.now();
 /** `--quick` begins no round that would end later than this, in milliseconds. */
 const quickLimit = 165_000;
-const quickRounds = { least: 2, most: 5 };
+const quickRounds = { least: 1, most: 5 };
+/** Fewer than these are worth a word. */
+const stableRounds = 3;
 const defaultRounds = 5;
 
 const abort = new AbortController();
@@ -44,11 +52,8 @@ try {
   await startServers();
   const environment = await benchEnvironment();
   const log = new AccessLog(home);
-  let realms: Realms | undefined;
-  for (const count of options.sizes) {
-    realms = await Realms.create(count, realms);
-    await roundsAt(realms, options, environment, log);
-  }
+  const realmsOf = new Map<string, Realms>();
+  for (const count of options.sizes) await roundsAt(count, { options, environment, log, realmsOf });
   const run: Run = {
     samples,
     verdicts: verdicts(samples, limits),
@@ -147,103 +152,124 @@ async function benchEnvironment(): Promise<NodeJS.ProcessEnv> {
   return { ...Object.fromEntries(inherited), PATH: await toolPath(), NODE_COMPILE_CACHE: compileCache };
 }
 
+interface Surroundings {
+  readonly options: Options;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly log: AccessLog;
+  /** By contestant; they grow from size to size. */
+  readonly realmsOf: Map<string, Realms>;
+}
+
 interface Entrant {
   readonly contestant: Contestant;
   readonly prepared: Prepared;
-  readonly operations: readonly Operation[];
+  readonly realms: Realms;
+  readonly wanted: ReadonlySet<Operation>;
+  /** How many rounds it takes part in, the one to warm up apart. */
+  readonly rounds: number;
 }
 
-async function roundsAt(
-  realms: Realms,
-  { rounds, contestants, quick }: Options,
-  environment: NodeJS.ProcessEnv,
-  log: AccessLog,
-): Promise<void> {
-  const count = realms.all.length;
-  const needed = quick ? neededAt(count) : undefined;
-  const entrants: Entrant[] = [];
-  for (const contestant of contestants) {
-    const wanted = needed ? needed.get(contestant.name) : new Set(operations);
-    if (!wanted || (contestant.rounds?.(count) ?? 1) === 0) continue;
-    const own = path.join(folder, `${contestant.name}-${count}`);
-    await mkdir(own);
-    const prepared = await contestant.prepare({ realms, folder: own });
-    // Without the first one there is nothing that the others could find.
-    const does = operations.filter(
-      (each) => prepared.commands[each] && (wanted.has(each) || each === "fresh"),
-    );
-    entrants.push({ contestant, prepared, operations: does });
-  }
-  let longest = 0;
+async function roundsAt(count: number, surroundings: Surroundings): Promise<void> {
+  const { rounds, quick } = surroundings.options;
+  const entrants = await entrantsAt(count, surroundings);
+  const title = count === 1 ? "1 realm" : `${count} realms`;
   const most = rounds ?? (quick ? quickRounds.most : defaultRounds);
+  let longest = 0;
+  let done = 0;
   for (let round = 0; round <= most; round++) {
     const start = Date.now();
     const late = start - started + longest > quickLimit;
     if (quick && rounds === undefined && round > quickRounds.least && late) break;
-    console.log(
-      `\n${count} ${count === 1 ? "realm" : "realms"}, ${round === 0 ? "warming up" : `round ${round}`}`,
-    );
-    const turn = round % entrants.length;
-    for (const entrant of [...entrants.slice(turn), ...entrants.slice(0, turn)]) {
-      // What is far from every limit is no use as a warm-up either.
-      const ofItsOwn = quick ? 1 : (entrant.contestant.rounds?.(count) ?? Number.POSITIVE_INFINITY);
-      const slow = entrant.contestant.rounds !== undefined;
-      if (slow && (round === 0 || round > ofItsOwn)) continue;
-      await turnOf(entrant, { realms, round, environment, log });
-    }
+    console.log(`\n${title}, ${round === 0 ? "warming up" : `round ${round}`}`);
+    const present = entrants.filter((entrant) => round <= entrant.rounds);
+    const turn = round % present.length;
+    const inOrder = [...present.slice(turn), ...present.slice(0, turn)];
+    for (const operation of operations) await takeTurns(operation, inOrder, round, surroundings);
     longest = Math.max(longest, Date.now() - start);
+    done = round;
   }
+  if (done < stableRounds) console.log(`\nOnly ${done} rounds: take the figures for a hint.`);
 }
 
-interface Turn {
-  readonly realms: Realms;
-  /** 0 to warm up. */
-  readonly round: number;
-  readonly environment: NodeJS.ProcessEnv;
-  readonly log: AccessLog;
+async function entrantsAt(count: number, { options, realmsOf }: Surroundings): Promise<Entrant[]> {
+  const entrants: Entrant[] = [];
+  for (const contestant of options.contestants) {
+    const { name, works } = contestant;
+    const wanted = options.quick ? neededAt(count).get(name) : new Set(operations);
+    const ofItsOwn = contestant.rounds?.(count) ?? Number.POSITIVE_INFINITY;
+    if (!wanted || ofItsOwn === 0) continue;
+    // Floors only need the names.
+    const realms = works ? await Realms.create(name, count, realmsOf.get(name)) : Realms.named(name, count);
+    realmsOf.set(name, realms);
+    if (works) await realms.clear();
+    const own = path.join(folder, `${name}-${count}`);
+    await mkdir(own);
+    const prepared = await contestant.prepare({ realms, folder: own });
+    const rounds = contestant.slow && options.quick ? 1 : ofItsOwn;
+    entrants.push({ contestant, prepared, realms, wanted, rounds });
+  }
+  return entrants;
 }
 
-/** One contestant from untouched realms to untouched realms. */
-async function turnOf({ contestant, prepared, operations: does }: Entrant, turn: Turn): Promise<void> {
-  const { realms, round, log } = turn;
+/** One operation, one contestant after the other. */
+async function takeTurns(
+  operation: Operation,
+  entrants: readonly Entrant[],
+  round: number,
+  surroundings: Surroundings,
+): Promise<void> {
   const seen: string[] = [];
-  const keep = (sample: Omit<Sample, "realms" | "round">) => {
-    seen.push(`${sample.operation} ${sample.seconds.toFixed(2)}`);
-    if (round > 0) samples.push({ realms: realms.all.length, round, ...sample });
-  };
-  for (const operation of does) {
+  for (const entrant of entrants) {
+    const command = entrant.prepared.commands[operation];
+    if (!command || !(await isDue(operation, entrant, round))) continue;
+    const { contestant, realms } = entrant;
     if (operation === "drift" && contestant.works) await realms.tamper();
-    const { sample, asked } = await measured(contestant, prepared, operation, turn);
-    keep(sample);
+    const { sample, asked } = await measured(entrant, operation, command, surroundings);
     if (operation === "fresh" && contestant.works) await realms.verify();
     if (operation === "drift" && contestant.works) await realms.repair();
+    const all = [sample];
     if (contestant.name === requests.repeats.contestant && operation === requests.repeats.operation) {
-      keep({ contestant: "requests", operation, ...(await sentAgain(asked, log)) });
+      const again = await sentAgain(asked, surroundings.log);
+      all.push({ contestant: requests.name, operation, ...again });
+    }
+    for (const each of all) {
+      seen.push(`${each.contestant} ${each.seconds.toFixed(2)}`);
+      if (round > 0) samples.push({ realms: realms.all.length, round, ...each });
     }
   }
+  if (seen.length > 0) console.log(`  ${operation.padEnd(8)} ${seen.join(" · ")}`);
+}
+
+/** Everybody begins with untouched realms; whose fresh run is of no interest keeps what he has. */
+async function isDue(operation: Operation, entrant: Entrant, round: number): Promise<boolean> {
+  const { contestant, prepared, realms, wanted } = entrant;
+  // What starts a Java for every call has nothing that a warm-up would warm.
+  if (contestant.slow && round === 0) {
+    if (operation === "fresh" && !wanted.has("fresh")) await realms.makeReady();
+    return false;
+  }
+  if (operation !== "fresh") return wanted.has(operation);
+  if (!wanted.has("fresh")) return round === 0;
   await prepared.forget?.();
   if (contestant.works) await realms.clear();
-  console.log(`  ${contestant.title}: ${seen.join(", ")}`);
+  return true;
 }
 
 async function measured(
-  { name, title }: Contestant,
-  prepared: Prepared,
+  { contestant: { name, title }, prepared }: Entrant,
   operation: Operation,
-  { environment, log }: Turn,
+  command: Command,
+  { environment, log }: Surroundings,
 ) {
-  const command = prepared.commands[operation];
-  if (!command) throw new Error(`${title} has no ${operation}.`);
   await log.take();
-  const { seconds, memory, exitCode, output } = await measure(command, environment, abort.signal);
+  const { exitCode, output, ...figures } = await measure(command, environment, abort.signal);
   const asked = await log.take();
   const complaint = exitCode === 0 ? command.complaint?.(output) : `it ended with ${exitCode}`;
   if (complaint) throw new Error(`${title}, ${operation}: ${complaint}\n${output}`);
   const sample: Omit<Sample, "realms" | "round"> = {
     contestant: name,
     operation,
-    seconds,
-    memory,
+    ...figures,
     requests: asked.length,
     logins: asked.filter(isLogin).length,
     state: await prepared.stateBytes?.(),

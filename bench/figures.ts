@@ -11,6 +11,8 @@ export interface Sample {
   readonly seconds: number;
   /** Bytes, at the peak. */
   readonly memory?: number;
+  /** Seconds of processor time of the whole tree. */
+  readonly processor?: number;
   readonly requests?: number;
   readonly logins?: number;
   /** Bytes of state behind it. */
@@ -20,6 +22,7 @@ export interface Sample {
 export type Metric =
   | "seconds"
   | "memory"
+  | "processor"
   | "requests"
   | "logins"
   | "state"
@@ -53,6 +56,8 @@ export interface Verdict {
   /** The ratio, or the figure itself; undefined where something was not measured. */
   readonly value: Spread | undefined;
   readonly result: "met" | "missed" | "not measured";
+  /** What the engine's do-nothing floor would come to in our place: above the limit, nobody could keep it. */
+  readonly floor: number | undefined;
 }
 
 export function spreadOf(values: readonly number[]): Spread | undefined {
@@ -110,12 +115,22 @@ export function ratioOf(samples: readonly Sample[], of: Figure, than: Figure): S
   };
 }
 
+/** The contestant that stands for the engine alone. */
+const floor: Name = "idle-resources";
+
+/** Of the limits at the sizes that were measured. */
 export function verdicts(samples: readonly Sample[], limits: readonly Limit[]): Verdict[] {
-  return limits.map((limit) => {
-    const value = limit.than ? ratioOf(samples, limit.of, limit.than) : figureOf(samples, limit.of);
-    const result = !value ? "not measured" : value.median <= limit.limit ? "met" : "missed";
-    return { limit, value, result };
-  });
+  const sizes = new Set(samples.map(({ realms }) => realms));
+  return limits
+    .filter(({ of }) => sizes.has(of.realms))
+    .map((limit) => {
+      const value = limit.than ? ratioOf(samples, limit.of, limit.than) : figureOf(samples, limit.of);
+      const result = !value ? "not measured" : value.median <= limit.limit ? "met" : "missed";
+      const { of, than } = limit;
+      const comparable = than && than.contestant !== floor && than.contestant !== of.contestant;
+      const bound = comparable ? ratioOf(samples, { ...of, contestant: floor }, than)?.median : undefined;
+      return { limit, value, result, floor: bound };
+    });
 }
 
 /** A run that has missed a limit fails, and so does one that has measured none. */

@@ -10,6 +10,8 @@ export interface Measured {
   readonly seconds: number;
   /** Bytes; undefined where there is no /proc. */
   readonly memory: number | undefined;
+  /** Seconds of processor time, Keycloak's not among them; undefined where there is no /proc. */
+  readonly processor: number | undefined;
   readonly exitCode: number;
   readonly output: string;
 }
@@ -55,7 +57,8 @@ export async function measure(
       child.once("error", reject).once("close", (code) => resolve(code ?? -1));
     });
     const memory = memoryKind && tree.peak;
-    return { seconds, memory, exitCode, output: Buffer.concat(output).toString() };
+    const processor = memoryKind && tree.processor;
+    return { seconds, memory, processor, exitCode, output: Buffer.concat(output).toString() };
   } finally {
     clearInterval(timer);
   }
@@ -73,6 +76,7 @@ class ProcessTree {
   readonly #mark: string;
   readonly #ours: Set<number>;
   readonly #others = new Set<number>();
+  readonly #ticks = new Map<number, number>();
 
   constructor({ pid = 0 }: ChildProcess, mark: string) {
     this.#mark = mark;
@@ -86,8 +90,17 @@ class ProcessTree {
       (this.#carriesMark(pid) ? this.#ours : this.#others).add(pid);
     }
     let sum = 0;
-    for (const pid of this.#ours) sum += memoryOf(pid) ?? 0;
+    for (const pid of this.#ours) {
+      sum += memoryOf(pid) ?? 0;
+      const ticks = ticksOf(pid);
+      if (ticks !== undefined) this.#ticks.set(pid, ticks);
+    }
     this.peak = Math.max(this.peak, sum);
+  }
+
+  /** What was seen at the last look; a process that lived between two looks is left out. */
+  get processor(): number {
+    return [...this.#ticks.values()].reduce((all, ticks) => all + ticks, 0) / ticksPerSecond;
   }
 
   #carriesMark(pid: number): boolean {
@@ -105,6 +118,20 @@ function memoryOf(pid: number, kind = memoryKind): number | undefined {
   try {
     const kilobytes = (line as RegExp).exec(readFileSync(`/proc/${pid}/${file}`, "latin1"))?.[1];
     return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+/** USER_HZ, the same on every Linux that Node runs on. */
+const ticksPerSecond = 100;
+
+function ticksOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // Behind the program's name, which may hold anything: state is field 3, user and system time are 14 and 15.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return Number(fields[11]) + Number(fields[12]);
   } catch {
     return undefined;
   }

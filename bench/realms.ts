@@ -1,6 +1,6 @@
-// The realms that everybody works on: made once, put back to untouched after each contestant, all by plain requests and
-// outside the measured time.
-import { changeUser } from "../test/support/by-hand.ts";
+// The realms that a contestant works on, its own, so that all can take turns command by command: made once, put back to
+// untouched before each fresh run, all by plain requests and outside the measured time.
+import { changeUser, doByHand } from "../test/support/by-hand.ts";
 import { TestRealm } from "../test/support/keycloak.ts";
 
 /** What everybody has to bring about. */
@@ -19,10 +19,20 @@ export class Realms {
   }
 
   /** So many realms with client `cim`, those of `smaller` among them. */
-  static async create(count: number, smaller: Realms | undefined): Promise<Realms> {
-    const all = [...(smaller?.all ?? [])].slice(0, count);
-    while (all.length < count) all.push(await TestRealm.create({}, {}, `tenant-${all.length + 1}`));
+  static async create(prefix: string, count: number, smaller: Realms | undefined): Promise<Realms> {
+    const all = [...(smaller?.all ?? [])];
+    while (all.length < count) all.push(await TestRealm.create({}, {}, `${prefix}-${all.length + 1}`));
     return new Realms(all);
+  }
+
+  /** Realms for those who only need their names: they are in no Keycloak. */
+  static named(prefix: string, count: number): Realms {
+    return new Realms(Array.from({ length: count }, (_, index) => new TestRealm(`${prefix}-${index + 1}`)));
+  }
+
+  /** What a contestant would have made, for one whose fresh run is not asked for. */
+  async makeReady(): Promise<void> {
+    for (const realm of this.all) await doByHand(realm, customer.password);
   }
 
   /** Somebody changes one field in each realm; {@link repair} puts it right again. */

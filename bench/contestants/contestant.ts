@@ -42,7 +42,9 @@ export interface Contestant {
   readonly works: boolean;
   /** Why it cannot take part here. */
   absent?(): string | undefined;
-  /** At most so many rounds at this size: what takes minutes and is not close needs no median of five. */
+  /** Far slower than any limit: no warm-up, and in a quick run one round. */
+  readonly slow?: boolean;
+  /** At most so many rounds at this size. */
   rounds?(realms: number): number;
   prepare(given: Given): Promise<Prepared>;
 }

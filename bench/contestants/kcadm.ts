@@ -10,6 +10,7 @@ export const kcadm: Contestant = {
   title: "kcadm.sh script",
   role: "peer",
   works: true,
+  slow: true,
   rounds: (realms) => (realms === 1 ? Number.POSITIVE_INFINITY : 0),
   async prepare({ realms, folder }) {
     const distribution = await ensureKeycloakDistribution();

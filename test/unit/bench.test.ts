@@ -70,6 +70,23 @@ test("a missed limit fails the run, what was not measured does not, and a run th
   t.is(exitCodeOf(alone), 1);
 });
 
+test("what the engine alone would need is told beside a peer's limit: above it, nobody could keep it", (t) => {
+  const peer = { ...ours, contestant: "pulumi-keycloak" } as const;
+  const limit: Limit = { title: "", of: ours, than: peer, limit: 0.5 };
+  const samples = [
+    sample("keycloak-apisix", 1, 4),
+    sample("pulumi-keycloak", 1, 4),
+    sample("idle-resources", 1, 3),
+  ];
+  t.is(verdicts(samples, [limit])[0]?.floor, 0.75);
+  t.is(verdicts(samples, [{ ...limit, than: floor }])[0]?.floor, undefined);
+});
+
+test("limits of sizes that were not run are not judged", (t) => {
+  const limit: Limit = { title: "", of: { ...ours, realms: 50 }, limit: 1 };
+  t.deepEqual(verdicts([sample("keycloak-apisix", 1, 1)], [limit]), []);
+});
+
 test("a limit without anything to compare with is one for the figure itself", (t) => {
   const limit: Limit = { title: "", of: { ...ours, metric: "logins" }, limit: 1 };
   const judged = (logins: number) =>
