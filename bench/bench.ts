@@ -9,6 +9,7 @@ import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import getPort, { portNumbers } from "get-port";
 import { toolPath } from "../dev/environment.ts";
 import { compileCache } from "../dev/folders.ts";
 import { startKeycloak, stopKeycloak } from "../dev/keycloak.ts";
@@ -126,6 +127,8 @@ async function startServers(): Promise<void> {
       task: async (_, task) => {
         const { url, version } = await startKeycloak({
           home,
+          // Below the ports that a busy system lends to its connections, so that nobody takes it while the server starts.
+          port: await getPort({ port: portNumbers(18_600, 18_900) }),
           adminUser: "admin",
           adminPassword,
           ...accessLogOptions,
