@@ -56,7 +56,7 @@ export interface Verdict {
   /** The ratio, or the figure itself; undefined where something was not measured. */
   readonly value: Spread | undefined;
   readonly result: "met" | "missed" | "not measured";
-  /** What the engine's do-nothing floor would come to in our place: above the limit, nobody could keep it. */
+  /** What the engine's do-nothing floor would come to in our place: above the limit, work would have to be free. */
   readonly floor: number | undefined;
 }
 

@@ -70,7 +70,7 @@ test("a missed limit fails the run, what was not measured does not, and a run th
   t.is(exitCodeOf(alone), 1);
 });
 
-test("what the engine alone would need is told beside a peer's limit: above it, nobody could keep it", (t) => {
+test("what the engine alone would need is told beside a peer's limit", (t) => {
   const peer = { ...ours, contestant: "pulumi-keycloak" } as const;
   const limit: Limit = { title: "", of: ours, than: peer, limit: 0.5 };
   const samples = [
