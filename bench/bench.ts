@@ -57,7 +57,23 @@ try {
   const log = new AccessLog(home);
   const realmsOf = new Map<string, Realms>();
   for (const count of options.sizes) await roundsAt(count, { options, environment, log, realmsOf });
-  const run: Run = {
+  const run = await results();
+  console.log(terminalReport(run));
+  if (options.writes) await writeReport(run);
+  process.exitCode = exitCodeOf(run.verdicts);
+} catch (error) {
+  // Minutes of work are worth a look, also where the rest is missing.
+  if (samples.length > 0) console.log(terminalReport(await results()));
+  failWith(abort.signal.aborted ? abort.signal.reason : error);
+  if (abort.signal.aborted) process.exitCode = 130;
+} finally {
+  await endLeftovers();
+  await stopKeycloak(home);
+  await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+}
+
+async function results(): Promise<Run> {
+  return {
     samples,
     verdicts: verdicts(samples, limits),
     machine: await machine(),
@@ -65,16 +81,6 @@ try {
     absent: everybody.flatMap((each) => each.absent?.() ?? []),
     minutes: Math.round((Date.now() - started) / 60_000),
   };
-  console.log(terminalReport(run));
-  if (options.writes) await writeReport(run);
-  process.exitCode = exitCodeOf(run.verdicts);
-} catch (error) {
-  failWith(abort.signal.aborted ? abort.signal.reason : error);
-  if (abort.signal.aborted) process.exitCode = 130;
-} finally {
-  await endLeftovers();
-  await stopKeycloak(home);
-  await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
 interface Options {
