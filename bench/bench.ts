@@ -26,7 +26,6 @@ import {
 import { requests } from "./contestants/requests.ts";
 import { exitCodeOf, type Sample, verdicts } from "./figures.ts";
 import { limits, neededAt } from "./limits.ts";
-import { machine } from "./machine.ts";
 import { endLeftovers, measure } from "./process-tree.ts";
 import { Realms } from "./realms.ts";
 import { type Run, terminalReport, writeReport } from "./report.ts";
@@ -57,13 +56,13 @@ try {
   const log = new AccessLog(home);
   const realmsOf = new Map<string, Realms>();
   for (const count of options.sizes) await roundsAt(count, { options, environment, log, realmsOf });
-  const run = await results();
+  const run = results();
   console.log(terminalReport(run));
   if (options.writes) await writeReport(run);
   process.exitCode = exitCodeOf(run.verdicts);
 } catch (error) {
   // Minutes of work are worth a look, also where the rest is missing.
-  if (samples.length > 0) console.log(terminalReport(await results()));
+  if (samples.length > 0) console.log(terminalReport(results()));
   failWith(abort.signal.aborted ? abort.signal.reason : error);
   if (abort.signal.aborted) process.exitCode = 130;
 } finally {
@@ -72,11 +71,10 @@ try {
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
-async function results(): Promise<Run> {
+function results(): Run {
   return {
     samples,
     verdicts: verdicts(samples, limits),
-    machine: await machine(),
     contestants: [...everybody, requests],
     absent: everybody.flatMap((each) => each.absent?.() ?? []),
     minutes: Math.round((Date.now() - started) / 60_000),

@@ -1,8 +1,12 @@
 // What the figures were taken on, asked at run time.
+import { readFile } from "node:fs/promises";
 import { arch, cpus, release, totalmem, type } from "node:os";
+import path from "node:path";
 import { execa } from "execa";
 import { engineVersion, keycloakPluginFolder, keycloakPluginVersion } from "../dev/engine.ts";
+import { root } from "../dev/folders.ts";
 import { server } from "../test/support/keycloak.ts";
+import { configCliJar, java } from "./contestants/config-cli.ts";
 import { memoryKind } from "./process-tree.ts";
 
 /** What and which, in the order to be read. */
@@ -10,6 +14,7 @@ export type Machine = Readonly<Record<string, string>>;
 
 export async function machine(): Promise<Machine> {
   const built = await keycloakPluginFolder();
+  const configCli = await configCliVersion();
   return {
     Cores: `${cpus().length}, ${cpus()[0]?.model.trim() ?? arch()}`,
     Memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
@@ -18,14 +23,26 @@ export async function machine(): Promise<Machine> {
     Pulumi: `${engineVersion}, state in a file, secrets by passphrase`,
     Node: process.versions.node,
     "@pulumi/keycloak": built
-      ? `SDK ${keycloakPluginVersion}, plugin 6.0.0 built from the same sources (the official one could not be downloaded)`
+      ? `SDK ${keycloakPluginVersion}, plugin ${await builtPluginVersion()} built here, since the official one could not be downloaded`
       : `${keycloakPluginVersion}, the official plugin`,
+    ...(configCli && { "keycloak-config-cli": configCli }),
     "Memory is": memoryKind ? `${memoryKind}, summed over the process tree` : "not measured on this system",
   };
 }
 
+async function builtPluginVersion(): Promise<string> {
+  const source = await readFile(path.join(root, "dev", "engine", "keycloak-plugin", "main.go"), "utf8");
+  return /const version = "([^"]+)"/.exec(source)?.[1] ?? "of unknown version";
+}
+
+/** It tells its version when it starts; without files it does nothing else. */
+async function configCliVersion(): Promise<string | undefined> {
+  if (configCliJar === undefined) return undefined;
+  const { stdout } = await execa(java, ["-jar", configCliJar], { reject: false, stdin: "ignore" });
+  return /KeycloakConfigApplication v(\S+)/.exec(stdout)?.[1] ?? "of unknown version";
+}
+
 async function javaVersion(): Promise<string> {
-  const java = process.env.JAVA_HOME ? `${process.env.JAVA_HOME}/bin/java` : "java";
   const { stderr } = await execa(java, ["-version"], { reject: false, stdin: "ignore" });
   return /version "([^"]+)"/.exec(stderr)?.[1] ?? "of unknown version";
 }

@@ -6,14 +6,17 @@ import { server } from "../../test/support/keycloak.ts";
 import { customer } from "../realms.ts";
 import type { Command, Contestant } from "./contestant.ts";
 
-const jar = process.env.KEYCLOAK_CONFIG_CLI_JAR;
+const given = process.env.KEYCLOAK_CONFIG_CLI_JAR;
+export const configCliJar = given ? path.resolve(given) : undefined;
+/** The one that Keycloak itself runs on; the jar of 6.5 needs Java 21. */
+export const java = process.env.JAVA_HOME ? path.join(process.env.JAVA_HOME, "bin", "java") : "java";
 
 export const configCli: Contestant = {
   name: "config-cli",
   title: "keycloak-config-cli",
   role: "peer",
   works: true,
-  absent: () => (jar ? undefined : "KEYCLOAK_CONFIG_CLI_JAR does not name its jar"),
+  absent: () => (configCliJar ? undefined : "KEYCLOAK_CONFIG_CLI_JAR does not name its jar"),
   rounds: (realms) => (realms <= 10 ? Number.POSITIVE_INFINITY : 1),
   async prepare({ realms, folder }) {
     const files = path.join(folder, "realms");
@@ -33,10 +36,10 @@ export const configCli: Contestant = {
       ),
     };
     const command: Command = {
-      program: process.env.JAVA_HOME ? path.join(process.env.JAVA_HOME, "bin", "java") : "java",
+      program: java,
       args: [
         "-jar",
-        path.resolve(jar ?? ""),
+        configCliJar ?? "",
         ...Object.entries(settings).map(([key, value]) => `--${key}=${value}`),
       ],
       cwd: folder,
