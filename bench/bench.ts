@@ -1,0 +1,299 @@
+// `npm run bench`: us, the peers and the floors side by side, in one run, on one Keycloak, in turns. Without arguments it
+// writes docs/performance.md and its picture; a missed limit is an exit code other than 0.
+//   --quick        what the limits at one realm need, within three minutes
+//   --realms 1,10  these sizes       --rounds N  so many rounds of each
+//   --only A,B     these contestants
+
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import getPort, { portNumbers } from "get-port";
+import { toolPath } from "../dev/environment.ts";
+import { compileCache } from "../dev/folders.ts";
+import { startKeycloak, stopKeycloak } from "../dev/keycloak.ts";
+import { engineSteps, failWith, runSteps } from "../dev/steps.ts";
+import { AccessLog, accessLogOptions, isLogin, type LoggedRequest } from "./access-log.ts";
+import { contestants as everybody } from "./contestants/all.ts";
+import {
+  type Command,
+  type Contestant,
+  type Operation,
+  operations,
+  type Prepared,
+} from "./contestants/contestant.ts";
+import { requests } from "./contestants/requests.ts";
+import { exitCodeOf, type Sample, verdicts } from "./figures.ts";
+import { limits, neededAt } from "./limits.ts";
+import { endLeftovers, measure } from "./process-tree.ts";
+import { Realms } from "./realms.ts";
+import { type Run, terminalReport, writeReport } from "./report.ts";
+
+const started = Date.now();
+/** `--quick` begins no round that would end later than this, in milliseconds. */
+const quickLimit = 165_000;
+const quickRounds = { least: 1, most: 5 };
+/** Fewer than these are worth a word. */
+const stableRounds = 3;
+const defaultRounds = 5;
+
+const abort = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+  process.on(signal, () => abort.abort(new Error("Stopped.")));
+
+const samples: Sample[] = [];
+/** Those whose work was seen to be whole. */
+const verified = new WeakSet<Entrant>();
+const folder = await realpath(await mkdtemp(path.join(tmpdir(), "keycloak-apisix-bench-")));
+const home = path.join(folder, "keycloak");
+// Projects of the bench, and temporary files of what it measures, go with this folder.
+process.env.TMPDIR = folder;
+try {
+  const options = readArguments();
+  await startServers();
+  const environment = await benchEnvironment();
+  const log = new AccessLog(home);
+  const realmsOf = new Map<string, Realms>();
+  for (const count of options.sizes) await roundsAt(count, { options, environment, log, realmsOf });
+  const run = results();
+  console.log(terminalReport(run));
+  if (options.writes) await writeReport(run);
+  process.exitCode = exitCodeOf(run.verdicts);
+} catch (error) {
+  // Minutes of work are worth a look, also where the rest is missing.
+  if (samples.length > 0) console.log(terminalReport(results()));
+  failWith(abort.signal.aborted ? abort.signal.reason : error);
+  if (abort.signal.aborted) process.exitCode = 130;
+} finally {
+  await endLeftovers();
+  await stopKeycloak(home);
+  await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+}
+
+function results(): Run {
+  return {
+    samples,
+    verdicts: verdicts(samples, limits),
+    contestants: [...everybody, requests],
+    absent: everybody.flatMap((each) => each.absent?.() ?? []),
+    minutes: Math.round((Date.now() - started) / 60_000),
+  };
+}
+
+interface Options {
+  readonly sizes: readonly number[];
+  readonly rounds: number | undefined;
+  readonly contestants: readonly Contestant[];
+  readonly quick: boolean;
+  /** Does the run make the report that is committed? */
+  readonly writes: boolean;
+}
+
+function readArguments(): Options {
+  const { values } = parseArgs({
+    options: {
+      realms: { type: "string" },
+      rounds: { type: "string" },
+      only: { type: "string" },
+      quick: { type: "boolean" },
+    },
+  });
+  const quick = values.quick === true;
+  const number = (text: string, option: string) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value > 0) return value;
+    throw new Error(`'${option} ${text}': it takes numbers from 1 on.`);
+  };
+  const sizes = (values.realms ?? (quick ? "1" : "1,10,50"))
+    .split(",")
+    .map((text) => number(text, "--realms"));
+  const named = values.only?.split(",");
+  const unknown = named?.find((name) => !everybody.some((each) => each.name === name));
+  if (unknown !== undefined) {
+    throw new Error(
+      `There is no contestant '${unknown}': choose from ${everybody.map(({ name }) => name).join(", ")}.`,
+    );
+  }
+  return {
+    sizes: sizes.toSorted((one, other) => one - other),
+    rounds: values.rounds === undefined ? undefined : number(values.rounds, "--rounds"),
+    contestants: everybody.filter((each) => (named?.includes(each.name) ?? true) && !each.absent?.()),
+    quick,
+    writes: Object.keys(values).length === 0,
+  };
+}
+
+async function startServers(): Promise<void> {
+  const adminPassword = randomBytes(12).toString("hex");
+  await runSteps([
+    ...engineSteps,
+    {
+      title: "Keycloak",
+      task: async (_, task) => {
+        const { url, version } = await startKeycloak({
+          home,
+          // Below the ports that a busy system lends to its connections, so that nobody takes it while the server starts.
+          port: await getPort({ port: portNumbers(18_600, 18_900) }),
+          adminUser: "admin",
+          adminPassword,
+          ...accessLogOptions,
+          report: (line) => {
+            task.output = line;
+          },
+          signal: abort.signal,
+        });
+        Object.assign(process.env, {
+          TEST_KEYCLOAK_URL: url,
+          TEST_KEYCLOAK_PASSWORD: adminPassword,
+          TEST_KEYCLOAK_VERSION: version,
+        });
+      },
+    },
+  ]);
+}
+
+/** What all commands get; the caller's own Keycloak, stacks and state are no business of theirs. */
+async function benchEnvironment(): Promise<NodeJS.ProcessEnv> {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => name === "PULUMI_HOME" || !/^(PULUMI|KEYCLOAK|TEST_KEYCLOAK|KC)_/.test(name),
+  );
+  return { ...Object.fromEntries(inherited), PATH: await toolPath(), NODE_COMPILE_CACHE: compileCache };
+}
+
+interface Surroundings {
+  readonly options: Options;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly log: AccessLog;
+  /** By contestant; they grow from size to size. */
+  readonly realmsOf: Map<string, Realms>;
+}
+
+interface Entrant {
+  readonly contestant: Contestant;
+  readonly prepared: Prepared;
+  readonly realms: Realms;
+  readonly wanted: ReadonlySet<Operation>;
+  /** How many rounds it takes part in, the one to warm up apart. */
+  readonly rounds: number;
+}
+
+async function roundsAt(count: number, surroundings: Surroundings): Promise<void> {
+  const { rounds, quick } = surroundings.options;
+  const entrants = await entrantsAt(count, surroundings);
+  const title = count === 1 ? "1 realm" : `${count} realms`;
+  const most = rounds ?? (quick ? quickRounds.most : defaultRounds);
+  let longest = 0;
+  let done = 0;
+  for (let round = 0; round <= most; round++) {
+    const start = Date.now();
+    const late = start - started + longest > quickLimit;
+    if (quick && rounds === undefined && round > quickRounds.least && late) break;
+    console.log(`\n${title}, ${round === 0 ? "warming up" : `round ${round}`}`);
+    const present = entrants.filter((entrant) => round <= entrant.rounds);
+    const turn = round % present.length;
+    const inOrder = [...present.slice(turn), ...present.slice(0, turn)];
+    for (const operation of operations) await takeTurns(operation, inOrder, round, surroundings);
+    longest = Math.max(longest, Date.now() - start);
+    done = round;
+  }
+  if (done < stableRounds) console.log(`\nOnly ${done} rounds: take the figures for a hint.`);
+}
+
+async function entrantsAt(count: number, { options, realmsOf }: Surroundings): Promise<Entrant[]> {
+  const entrants: Entrant[] = [];
+  for (const contestant of options.contestants) {
+    const { name, works } = contestant;
+    const wanted = options.quick ? neededAt(count).get(name) : new Set(operations);
+    const ofItsOwn = contestant.rounds?.(count) ?? Number.POSITIVE_INFINITY;
+    if (!wanted || ofItsOwn === 0) continue;
+    // Floors only need the names.
+    const realms = works ? await Realms.create(name, count, realmsOf.get(name)) : Realms.named(name, count);
+    realmsOf.set(name, realms);
+    if (works) await realms.clear();
+    const own = path.join(folder, `${name}-${count}`);
+    await mkdir(own);
+    const prepared = await contestant.prepare({ realms, folder: own });
+    const rounds = contestant.slow && options.quick ? 1 : ofItsOwn;
+    entrants.push({ contestant, prepared, realms, wanted, rounds });
+  }
+  return entrants;
+}
+
+/** One operation, one contestant after the other. */
+async function takeTurns(
+  operation: Operation,
+  entrants: readonly Entrant[],
+  round: number,
+  surroundings: Surroundings,
+): Promise<void> {
+  const seen: string[] = [];
+  for (const entrant of entrants) {
+    const command = entrant.prepared.commands[operation];
+    if (!command || !(await isDue(operation, entrant, round))) continue;
+    const { contestant, realms } = entrant;
+    if (operation === "drift" && contestant.works) await realms.tamper();
+    const { sample, asked } = await measured(entrant, operation, command, surroundings);
+    if (operation === "fresh" && contestant.works && !verified.has(entrant)) {
+      // Once is enough: what each run says it has done is judged every time.
+      await realms.verify();
+      verified.add(entrant);
+    }
+    if (operation === "drift" && contestant.works) await realms.repair();
+    const all = [sample];
+    if (contestant.name === requests.repeats.contestant && operation === requests.repeats.operation) {
+      const again = await sentAgain(asked, surroundings.log);
+      all.push({ contestant: requests.name, operation, ...again });
+    }
+    for (const each of all) {
+      seen.push(`${each.contestant} ${each.seconds.toFixed(2)}`);
+      if (round > 0) samples.push({ realms: realms.all.length, round, ...each });
+    }
+  }
+  if (seen.length > 0) console.log(`  ${operation.padEnd(8)} ${seen.join(" · ")}`);
+}
+
+/** Everybody begins with untouched realms; whose fresh run is of no interest keeps what he has. */
+async function isDue(operation: Operation, entrant: Entrant, round: number): Promise<boolean> {
+  const { contestant, prepared, realms, wanted } = entrant;
+  // What starts a Java for every call has nothing that a warm-up would warm.
+  if (contestant.slow && round === 0) {
+    if (operation === "fresh" && !wanted.has("fresh")) await realms.makeReady();
+    return false;
+  }
+  if (operation !== "fresh") return wanted.has(operation);
+  if (!wanted.has("fresh")) return round === 0;
+  await prepared.forget?.();
+  if (contestant.works) await realms.clear();
+  return true;
+}
+
+async function measured(
+  { contestant: { name, title }, prepared }: Entrant,
+  operation: Operation,
+  command: Command,
+  { environment, log }: Surroundings,
+) {
+  await log.take();
+  const { exitCode, output, ...figures } = await measure(command, environment, abort.signal);
+  const asked = await log.take();
+  const complaint = exitCode === 0 ? command.complaint?.(output) : `it ended with ${exitCode}`;
+  if (complaint) throw new Error(`${title}, ${operation}: ${complaint}\n${output}`);
+  const sample: Omit<Sample, "realms" | "round"> = {
+    contestant: name,
+    operation,
+    ...figures,
+    requests: asked.length,
+    logins: asked.filter(isLogin).length,
+    state: await prepared.stateBytes?.(),
+  };
+  return { sample, asked };
+}
+
+async function sentAgain(asked: readonly LoggedRequest[], log: AccessLog) {
+  const start = performance.now();
+  await requests.send(asked);
+  const seconds = (performance.now() - start) / 1000;
+  const sent = await log.take();
+  return { seconds, requests: sent.length, logins: sent.filter(isLogin).length };
+}

@@ -1,0 +1,140 @@
+// From samples to figures: medians with their spread, ratios within a round, and whether the limits are kept.
+import type { Name, Operation } from "./contestants/contestant.ts";
+
+/** One command, measured once. */
+export interface Sample {
+  readonly realms: number;
+  /** From 1 on; what ran to warm up is no sample. */
+  readonly round: number;
+  readonly contestant: Name;
+  readonly operation: Operation;
+  readonly seconds: number;
+  /** Bytes, at the peak. */
+  readonly memory?: number;
+  /** Seconds of processor time of the whole tree. */
+  readonly processor?: number;
+  readonly requests?: number;
+  readonly logins?: number;
+  /** Bytes of state behind it. */
+  readonly state?: number;
+}
+
+export type Metric =
+  | "seconds"
+  | "memory"
+  | "processor"
+  | "requests"
+  | "logins"
+  | "state"
+  | "requestsPerRealm"
+  | "secondsPerRealm";
+
+export interface Figure {
+  readonly realms: number;
+  readonly contestant: Name;
+  readonly operation: Operation;
+  readonly metric: Metric;
+}
+
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  readonly count: number;
+}
+
+/** `of` is at most `limit` times `than`, or at most `limit` where there is no `than`. */
+export interface Limit {
+  readonly title: string;
+  readonly of: Figure;
+  readonly than?: Figure;
+  readonly limit: number;
+}
+
+export interface Verdict {
+  readonly limit: Limit;
+  /** The ratio, or the figure itself; undefined where something was not measured. */
+  readonly value: Spread | undefined;
+  readonly result: "met" | "missed" | "not measured";
+  /** What the engine's do-nothing floor would come to in our place: above the limit, work would have to be free. */
+  readonly floor: number | undefined;
+}
+
+export function spreadOf(values: readonly number[]): Spread | undefined {
+  const sorted = values.toSorted((one, other) => one - other);
+  const middle = sorted.length / 2;
+  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  if (low === undefined || high === undefined) return undefined;
+  return {
+    median: (low + high) / 2,
+    min: sorted[0] as number,
+    max: sorted.at(-1) as number,
+    count: sorted.length,
+  };
+}
+
+/** A figure's values by round. */
+export function valuesOf(samples: readonly Sample[], figure: Figure): ReadonlyMap<number, number> {
+  const { realms, contestant, operation, metric } = figure;
+  const values = samples
+    .filter(
+      (each) => each.realms === realms && each.contestant === contestant && each.operation === operation,
+    )
+    .map((each) => [each.round, metricOf(each, metric)] as const);
+  return new Map(values.filter((entry): entry is readonly [number, number] => entry[1] !== undefined));
+}
+
+export function figureOf(samples: readonly Sample[], figure: Figure): Spread | undefined {
+  return spreadOf([...valuesOf(samples, figure).values()]);
+}
+
+function metricOf(sample: Sample, metric: Metric): number | undefined {
+  const { realms, seconds, requests, logins } = sample;
+  if (metric === "secondsPerRealm") return seconds / realms;
+  if (metric !== "requestsPerRealm") return sample[metric];
+  return requests === undefined || logins === undefined ? undefined : (requests - logins) / realms;
+}
+
+/**
+ * The ratio of two figures. Of the same size it is taken round by round, so that what disturbs the machine disturbs both;
+ * rounds of different sizes have nothing to do with each other, so there it is the ratio of the medians.
+ */
+export function ratioOf(samples: readonly Sample[], of: Figure, than: Figure): Spread | undefined {
+  const [ofs, thans] = [valuesOf(samples, of), valuesOf(samples, than)];
+  if (of.realms === than.realms) {
+    const rounds = [...ofs.keys()].filter((round) => thans.has(round));
+    return spreadOf(rounds.map((round) => (ofs.get(round) as number) / (thans.get(round) as number)));
+  }
+  const [one, other] = [spreadOf([...ofs.values()]), spreadOf([...thans.values()])];
+  if (!one || !other) return undefined;
+  return {
+    median: one.median / other.median,
+    min: one.min / other.max,
+    max: one.max / other.min,
+    count: Math.min(one.count, other.count),
+  };
+}
+
+/** The contestant that stands for the engine alone. */
+const floor: Name = "idle-resources";
+
+/** Of the limits at the sizes that were measured. */
+export function verdicts(samples: readonly Sample[], limits: readonly Limit[]): Verdict[] {
+  const sizes = new Set(samples.map(({ realms }) => realms));
+  return limits
+    .filter(({ of }) => sizes.has(of.realms))
+    .map((limit) => {
+      const value = limit.than ? ratioOf(samples, limit.of, limit.than) : figureOf(samples, limit.of);
+      const result = !value ? "not measured" : value.median <= limit.limit ? "met" : "missed";
+      const { of, than } = limit;
+      const comparable = than && than.contestant !== floor && than.contestant !== of.contestant;
+      const bound = comparable ? ratioOf(samples, { ...of, contestant: floor }, than)?.median : undefined;
+      return { limit, value, result, floor: bound };
+    });
+}
+
+/** A run that has missed a limit fails, and so does one that has measured none. */
+export function exitCodeOf(all: readonly Verdict[]): number {
+  const measured = all.filter(({ result }) => result !== "not measured");
+  return measured.length > 0 && measured.every(({ result }) => result === "met") ? 0 : 1;
+}

@@ -1,0 +1,96 @@
+// What is to be reached: the one table that the report and the exit code go by.
+import type { Name, Operation } from "./contestants/contestant.ts";
+import type { Figure, Limit, Metric } from "./figures.ts";
+
+const ours = "keycloak-apisix";
+
+const figure = (realms: number, contestant: Name, operation: Operation, metric: Metric): Figure => ({
+  realms,
+  contestant,
+  operation,
+  metric,
+});
+
+/** Our wall time against somebody's. */
+function time(
+  realms: number,
+  operation: Operation,
+  than: Name,
+  thanOperation: Operation,
+  limit: number,
+): Limit {
+  return {
+    title: titles[operation],
+    of: figure(realms, ours, operation, "seconds"),
+    than: figure(realms, than, thanOperation, "seconds"),
+    limit,
+  };
+}
+
+const titles: Readonly<Record<Operation, string>> = {
+  fresh: "fresh `up`, token check included",
+  again: "`up` with nothing to do",
+  preview: "`preview` with nothing to do",
+  drift: "`preview` with drift",
+  destroy: "`destroy`",
+};
+
+const nothingToDo: readonly Operation[] = ["preview", "again"];
+
+export const limits: readonly Limit[] = [
+  ...nothingToDo.flatMap((operation) => [
+    time(1, operation, "idle-resources", operation, 1.25),
+    time(1, operation, "pulumi-keycloak", "preview", 0.45),
+    time(1, operation, "config-cli", "again", 0.7),
+    time(1, operation, "kcadm", "again", 0.3),
+  ]),
+  time(1, "fresh", "pulumi-keycloak", "fresh", 0.7),
+  time(1, "fresh", "config-cli", "fresh", 0.8),
+  time(50, "preview", "idle-resources", "preview", 1.5),
+  time(50, "preview", "pulumi-keycloak", "preview", 0.4),
+  time(50, "fresh", "idle-resources", "fresh", 1.4),
+  time(50, "fresh", "pulumi-keycloak", "fresh", 1),
+  ...(["fresh", "again", "preview", "drift", "destroy"] as const).map((operation) => ({
+    title: `${titles[operation]}, time a realm`,
+    of: figure(50, ours, operation, "secondsPerRealm"),
+    than: figure(10, ours, operation, "secondsPerRealm"),
+    limit: 1,
+  })),
+  ...[1, 50].flatMap((realms) => [
+    {
+      title: "`preview` with nothing to do, requests a realm (the login apart)",
+      of: figure(realms, ours, "preview", "requestsPerRealm"),
+      limit: 5,
+    },
+    ...(["fresh", "preview"] as const).map((operation) => ({
+      title: `${titles[operation]}, logins of the admin`,
+      of: figure(realms, ours, operation, "logins"),
+      limit: 1,
+    })),
+  ]),
+  {
+    title: "state after `up`",
+    of: figure(50, ours, "fresh", "state"),
+    than: figure(50, "pulumi-keycloak", "fresh", "state"),
+    limit: 2,
+  },
+  ...[1, 50].flatMap((realms) =>
+    (["fresh", "preview"] as const).map((operation) => ({
+      title: `${titles[operation]}, peak memory`,
+      of: figure(realms, ours, operation, "memory"),
+      than: figure(realms, "pulumi-keycloak", operation, "memory"),
+      limit: 1,
+    })),
+  ),
+];
+
+/** What has to run at this size for the limits to be judged. */
+export function neededAt(realms: number): ReadonlyMap<Name, ReadonlySet<Operation>> {
+  const needed = new Map<Name, Set<Operation>>();
+  for (const each of limits.flatMap(({ of, than }) => (than ? [of, than] : [of]))) {
+    if (each.realms !== realms) continue;
+    const operations = needed.get(each.contestant) ?? new Set();
+    needed.set(each.contestant, operations.add(each.operation));
+  }
+  return needed;
+}

@@ -1,0 +1,2 @@
+// An empty Pulumi program.
+import "@pulumi/pulumi";

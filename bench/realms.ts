@@ -1,0 +1,72 @@
+// The realms that a contestant works on, its own, so that all can take turns command by command: made once, put back to
+// untouched before each fresh run, all by plain requests and outside the measured time.
+import { changeUser, doByHand } from "../test/support/by-hand.ts";
+import { TestRealm } from "../test/support/keycloak.ts";
+
+/** What everybody has to bring about. */
+export const customer = {
+  password: "Of the customer, 1!",
+  profile: { email: "customer@example.com", firstName: "Cim", lastName: "Customer" },
+};
+
+const mappedRoles = ["customer", "offline_access", "uma_authorization"];
+
+export class Realms {
+  readonly all: readonly TestRealm[];
+
+  constructor(all: readonly TestRealm[]) {
+    this.all = all;
+  }
+
+  /** So many realms with client `cim`, those of `smaller` among them. */
+  static async create(prefix: string, count: number, smaller: Realms | undefined): Promise<Realms> {
+    const all = [...(smaller?.all ?? [])];
+    while (all.length < count) all.push(await TestRealm.create({}, {}, `${prefix}-${all.length + 1}`));
+    return new Realms(all);
+  }
+
+  /** Realms for those who only need their names: they are in no Keycloak. */
+  static named(prefix: string, count: number): Realms {
+    return new Realms(Array.from({ length: count }, (_, index) => new TestRealm(`${prefix}-${index + 1}`)));
+  }
+
+  /** What a contestant would have made, for one whose fresh run is not asked for. */
+  async makeReady(): Promise<void> {
+    for (const realm of this.all) await doByHand(realm, customer.password);
+  }
+
+  /** Somebody changes one field in each realm; {@link repair} puts it right again. */
+  async tamper(): Promise<void> {
+    for (const realm of this.all) await changeUser(realm, { emailVerified: false });
+  }
+  async repair(): Promise<void> {
+    for (const realm of this.all) await changeUser(realm, { emailVerified: true });
+  }
+
+  /** Takes away whatever a contestant has made. */
+  async clear(): Promise<void> {
+    for (const realm of this.all) {
+      const [client, user, role] = await Promise.all([realm.client(), realm.user(), realm.role()]);
+      const models = `/clients/${client.id}/protocol-mappers/models`;
+      const mapper = client.protocolMappers?.find(({ name }: { name: string }) => name === "fix-audience");
+      if (mapper) await realm.admin("DELETE", `${models}/${mapper.id}`);
+      if (user) await realm.admin("DELETE", `/users/${user.id}`);
+      if (role) await realm.admin("DELETE", "/roles/customer");
+    }
+  }
+
+  /** @throws Error naming the first thing that a contestant has left undone. */
+  async verify(): Promise<void> {
+    for (const realm of this.all) {
+      const [mapper, user, mapped] = await Promise.all([realm.mapper(), realm.user(), realm.mappedRoles()]);
+      const undone = [
+        mapper?.config["included.client.audience"] === "cim" || "the mapper",
+        mapper?.config["id.token.claim"] === "true" || "the mapper's ID token claim",
+        user.emailVerified === true || "the verified email",
+        mappedRoles.every((role) => mapped.includes(role)) || "the role mappings",
+        (await realm.canLogIn(customer.password)) || "a password that lets the customer in",
+      ].find((each) => each !== true);
+      if (undone) throw new Error(`In realm ${realm.name} it has left out ${undone}.`);
+    }
+  }
+}
