@@ -4,7 +4,7 @@
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
 import { toolPath } from "./environment.ts";
@@ -44,6 +44,11 @@ const suites: Readonly<Record<string, Suite>> = {
 const suiteName = option("--suite");
 const suite = suiteName === undefined ? undefined : suites[suiteName];
 const unit = suite !== undefined && suite === suites.unit;
+
+// A file of tests waits much for Keycloak and the CLI. In CI ava itself would take two, whatever the machine has.
+const workers = avaArguments.some((each) => /^(--concurrency|-c)\b/.test(each))
+  ? []
+  : ["--concurrency", `${Math.min(availableParallelism() + 1, 8)}`];
 
 // Every process of this run carries this, and so it is found again, whatever became of those that started it.
 const mark = `KEYCLOAK_APISIX_TEST_RUN=${randomUUID()}`;
@@ -169,7 +174,7 @@ async function lint() {
 async function runTests(environment: Record<string, string | undefined>) {
   let ticks = 0;
   let summary: string[] = [];
-  const { exitCode } = await execa(bin("ava"), [...(suite?.files ?? []), ...avaArguments], {
+  const { exitCode } = await execa(bin("ava"), [...workers, ...(suite?.files ?? []), ...avaArguments], {
     cwd: root,
     env: environment,
     extendEnv: false,

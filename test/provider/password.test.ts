@@ -3,6 +3,7 @@ import { pbkdf2Sync, randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
+import { locksOut } from "../support/keycloak.ts";
 
 test.before(async () => {
   await sharedRealm();
@@ -250,10 +251,10 @@ test.serial("a policy that refuses when adopting leaves the user as he was found
 test.serial(
   "a user locked by brute-force detection is unlocked, and said so; his password stays",
   async (t) => {
-    await settings(t, { bruteForceProtected: true, failureFactor: 2, quickLoginCheckMilliSeconds: 0 });
+    await settings(t, locksOut);
     const corner = await Corner.of(t);
     await corner.makeUser();
-    for (let i = 0; i < 4; i += 1) await corner.realm.directGrant("wrong", corner.username);
+    await corner.realm.lockOut(corner.username);
     t.false(await corner.canLogIn(configured));
     const credential = await corner.passwordCredential();
     const stack = new Stack();

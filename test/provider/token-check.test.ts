@@ -3,7 +3,7 @@
 import test, { type ExecutionContext } from "ava";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
-import { server } from "../support/keycloak.ts";
+import { locksOut, server } from "../support/keycloak.ts";
 
 test.before(async () => {
   await sharedRealm();
@@ -162,12 +162,8 @@ const causes: readonly Failing[] = [
   {
     what: "the user locked by brute-force detection",
     cause: async (t, corner) => {
-      await changed(t, "realm", {
-        bruteForceProtected: true,
-        failureFactor: 2,
-        quickLoginCheckMilliSeconds: 0,
-      });
-      for (let i = 0; i < 4; i += 1) await corner.realm.directGrant("wrong", corner.username);
+      await changed(t, "realm", locksOut);
+      await corner.realm.lockOut(corner.username);
     },
     says: /locked by brute-force detection after \d+ failed logins: unlock him/,
   },

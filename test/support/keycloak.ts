@@ -1,6 +1,7 @@
 // A realm of one's own on the test run's Keycloak, and an admin who is not the code under test: plain requests.
 // dev/test.ts starts the server and hands its address on.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import semver from "semver";
 
 const variable = (name: string): string => {
@@ -90,11 +91,19 @@ const { privateKey } = generateKeyPairSync("rsa", {
   privateKeyEncoding: { type: "pkcs8", format: "pem" },
 });
 
+/** Settings of a realm that locks a user after two failed logins, for longer than any test takes. */
+export const locksOut = {
+  bruteForceProtected: true,
+  failureFactor: 2,
+  quickLoginCheckMilliSeconds: 0,
+  waitIncrementSeconds: 3600,
+  maxFailureWaitSeconds: 3600,
+};
+
 /** A realm with client `cim` (confidential, direct grants on), as CX ships it. */
 export class TestRealm {
   readonly name: string;
   readonly path: string;
-  #notesWrites = false;
 
   constructor(name: string) {
     this.name = name;
@@ -185,15 +194,24 @@ export class TestRealm {
     return true;
   }
 
+  /** Has brute-force detection lock the user, in a realm with the settings {@link locksOut}. */
+  async lockOut(username: string, clientId?: string): Promise<void> {
+    const { id } = await this.user(username);
+    for (let failures = 1; failures <= locksOut.failureFactor; failures += 1) {
+      await this.directGrant("nobody's", username, clientId);
+      // Keycloak counts behind the answer's back, and a failure counted late would lock him anew.
+      while ((await this.admin("GET", `/attack-detection/brute-force/users/${id}`)).numFailures < failures) {
+        await sleep(20);
+      }
+    }
+  }
+
   /** Starts noting what admins write; see {@link written}. */
   async noteWrites(): Promise<void> {
-    // Every such write makes Keycloak read the realm anew.
-    if (!this.#notesWrites) {
-      await this.admin("PUT", "/events/config", {
-        ...(await this.admin("GET", "/events/config")),
-        adminEventsEnabled: true,
-      });
-      this.#notesWrites = true;
+    const config = await this.admin("GET", "/events/config");
+    // Writing it makes Keycloak read the whole realm anew.
+    if (!config.adminEventsEnabled) {
+      await this.admin("PUT", "/events/config", { ...config, adminEventsEnabled: true });
     }
     await this.admin("DELETE", "/admin-events");
   }
