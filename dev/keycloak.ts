@@ -78,7 +78,9 @@ export const shortLived = {
   KC_SPI_PASSWORD_HASHING__ARGON2__MEMORY: "8",
   JAVA_OPTS_APPEND: [
     "-XX:+IgnoreUnrecognizedVMOptions",
+    // Keycloak chooses one of these, another in every release.
     "-XX:-UseG1GC",
+    "-XX:-UseParallelGC",
     "-XX:+UseSerialGC",
     // Only what is called very often, such as the arithmetic of RSA, is worth the second compiler.
     "-XX:Tier4InvocationThreshold=60000",
