@@ -80,6 +80,9 @@ test("what the engine alone would need is told beside a peer's limit", (t) => {
     sample("idle-resources", 1, 3),
   ];
   t.is(verdicts(samples, [limit])[0]?.floor, 0.75);
+  t.is(verdicts(samples, [limit])[0]?.result, "missed");
+  t.is(exitCodeOf(verdicts(samples, [limit])), 0, "the engine alone misses it");
+  t.is(exitCodeOf(verdicts(samples, [{ ...limit, limit: 0.8 }])), 1, "the engine alone would not");
   t.is(verdicts(samples, [{ ...limit, than: floor }])[0]?.floor, undefined);
 });
 
