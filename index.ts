@@ -3,8 +3,8 @@ import { apisixTexts } from "./apisix-texts.ts";
 import { ApisixEnablement } from "./components/index.ts";
 import { readSettings } from "./config.ts";
 
-// Pulumi's SDK takes a stack for every property of every resource, and its source-map support maps each of them: a fifth
-// of the program's time at fifty realms (docs/performance.md). Node strips types in place, so there is nothing to map.
+// Pulumi's SDK takes a stack for every property of every resource, and its source-map support maps each of them, which
+// costs a program of fifty realms about a second (docs/design.md). Node strips types in place, so there is nothing to map.
 Reflect.deleteProperty(Error, "prepareStackTrace");
 
 const all = await Promise.all(
