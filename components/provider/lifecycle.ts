@@ -101,6 +101,14 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     return { [field]: words(live) };
   }
 
+  /** As a preview looks: a glimpse, where the kind has one, and the whole object where that raises a doubt. */
+  function look(adopts: string | undefined): Kind<Inputs, Live>["find"] {
+    return async (realm, inputs) => {
+      const seen = await kind.glimpse?.(realm, inputs);
+      return seen && Object.keys(madeAnew(seen, adopts)).length === 0 ? seen : kind.find(realm, inputs);
+    };
+  }
+
   function hold(outs: Outs<Inputs>, inherited = false): void {
     process.run.hold(outs.realm, kind.kind, outs, inherited);
   }
@@ -260,7 +268,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
 
   return {
     async check(olds, news) {
-      const inputs = withoutForecast(news);
+      const inputs = withoutUnknownHints(withoutForecast(news));
       if (hasUnknown(inputs)) return { inputs };
       try {
         const realm = realmOf(inputs);
@@ -268,7 +276,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         // Another name is another object, whatever is known of the earlier one.
         const isNew = kind.identity.some((key) => !isDeepStrictEqual(olds[key], inputs[key]));
         const previous = isNew ? undefined : withoutForecast(olds as Inputs & Forecast);
-        const { live, drift } = await assess(realm, inputs, { previous, find: kind.glimpse });
+        const { live, drift } = await assess(realm, inputs, { previous, find: look(olds.adopts) });
         if (isNew) {
           const refused = kind.writable && !(await kind.writable(realm, inputs));
           if (refused) throw readOnly(realm, where(inputs, realm));
@@ -317,7 +325,7 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       const { live, drift } = await assess(realm, inputs, {
         recorded: olds,
         previous: olds,
-        find: kind.glimpse,
+        find: look(news.adopts),
       });
       if (!live) return { changes: true };
       hold(recognised(olds, live));
@@ -454,6 +462,13 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       }
     },
   };
+
+  function withoutUnknownHints(inputs: Inputs): Inputs {
+    const unknown = (kind.hints ?? []).filter((key) => hasUnknown(inputs[key]));
+    return Object.fromEntries(
+      Object.entries(inputs).filter(([key]) => !(unknown as string[]).includes(key)),
+    ) as unknown as Inputs;
+  }
 
   function inputsOf(outs: Outs<Inputs>): Inputs {
     return pick(outs, ["kind", "realm", "connection", ...kind.inputs]) as unknown as Inputs;

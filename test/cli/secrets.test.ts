@@ -107,15 +107,19 @@ async function until<T>(condition: () => Promise<T | undefined>): Promise<T> {
   }
 }
 
-/** What the CLI has logged of itself since, of whatever stack. */
+/** What the CLI has logged of itself since, of whatever stack. Other tests' commands remove theirs meanwhile. */
 async function logsSince(start: number): Promise<[string, string][]> {
   const folder = path.join(pulumiHome, "logs");
-  const files = (await readdir(folder)).map((name) => path.join(folder, name));
-  const modified = await Promise.all(files.map(async (file) => (await stat(file)).mtimeMs));
-  const recent = files.filter((_, index) => (modified[index] ?? 0) >= start);
-  return Promise.all(
-    recent.map(async (file): Promise<[string, string]> => [file, await readFile(file, "latin1")]),
+  const logs = await Promise.all(
+    (await readdir(folder)).map(async (name): Promise<[string, string] | undefined> => {
+      const file = path.join(folder, name);
+      const at = await stat(file).catch(() => undefined);
+      if (!at || at.mtimeMs < start) return undefined;
+      const text = await readFile(file, "latin1").catch(() => undefined);
+      return text === undefined ? undefined : [file, text];
+    }),
   );
+  return logs.filter((log) => log !== undefined);
 }
 
 /** Command lines of processes at work in the folder; where there is no /proc, none are seen. */

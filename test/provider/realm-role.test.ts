@@ -186,6 +186,18 @@ test.serial(
   },
 );
 
+test.serial("adopted, deleted by hand and made again by up: at rest from then on", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeRole();
+  const stack = new Stack();
+  await stack.up(...corner.all());
+  t.true(stack.outs("role").adopted);
+  await corner.deleteRole();
+  await stack.up(...corner.all());
+  t.deepEqual(await stack.preview(...corner.all()), []);
+  t.deepEqual(await corner.writes(() => stack.up(...corner.all())), []);
+});
+
 test.serial("made anew and mapped again by hand: shown, said, adopted, and never removed", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();

@@ -42,6 +42,8 @@ export interface Kind<Inputs extends KindInputs, Live> {
   readonly identity: readonly (keyof Inputs & string)[];
   /** All inputs but `realm` and `connection`. */
   readonly inputs: readonly (keyof Inputs & string)[];
+  /** Those of them that only help to ask less: left out where a preview does not know them yet. */
+  readonly hints?: readonly (keyof Inputs & string)[];
   /** "user 'customer'", for sentences. */
   describe(inputs: Inputs): string;
   /** True where that takes a verb in the plural. */
@@ -55,7 +57,10 @@ export interface Kind<Inputs extends KindInputs, Live> {
    */
   writable?(realm: RealmSession, inputs: Inputs): Promise<boolean>;
   find(realm: RealmSession, inputs: Inputs): Promise<Live | undefined>;
-  /** What a preview needs of it, where that takes fewer requests: without a mark that `mark` could tell. */
+  /**
+   * What a preview needs of it, where that takes fewer requests: without a mark that `mark` could tell. Undefined where
+   * it has to be found after all.
+   */
   glimpse?(realm: RealmSession, inputs: Inputs): Promise<Live | undefined>;
   /** Keycloak's id of the object; for a part of another object, of that object. */
   uuid(live: Live): string;

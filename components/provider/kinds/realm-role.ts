@@ -22,6 +22,7 @@ export const realmRole: Kind<RealmRoleInputs, Live> = {
   noun: "realmRole",
   identity: ["realm", "role"],
   inputs: ["role", "username"],
+  hints: ["username"],
   describe: ({ role }) => `realm role '${role}'`,
 
   find: (realm, { role }) => realm.realmRole(role),
@@ -32,7 +33,7 @@ export const realmRole: Kind<RealmRoleInputs, Live> = {
       ? await Promise.all([realm.realmRoleMappings(user), realm.credentials(user)])
       : [[], []];
     const role = mapped.find((each) => each.name === name);
-    if (!role?.id || !isMark(passwordOf(credentials)?.userLabel)) return realm.realmRole(name);
+    if (!role?.id || !isMark(passwordOf(credentials)?.userLabel)) return undefined;
     const brief: Brief = { ...role, id: role.id, name, isBrief: true };
     return brief;
   },
