@@ -49,20 +49,18 @@ const folder = await realpath(await mkdtemp(path.join(tmpdir(), "keycloak-apisix
 const home = path.join(folder, "keycloak");
 // Projects of the bench, and temporary files of what it measures, go with this folder.
 process.env.TMPDIR = folder;
+let options: Options | undefined;
 try {
-  const options = readArguments();
+  options = readArguments();
   await startServers();
   const environment = await benchEnvironment();
   const log = new AccessLog(home);
   const realmsOf = new Map<string, Realms>();
   for (const count of options.sizes) await roundsAt(count, { options, environment, log, realmsOf });
-  const run = results();
-  console.log(terminalReport(run));
-  if (options.writes) await writeReport(run);
-  process.exitCode = exitCodeOf(run.verdicts);
+  process.exitCode = exitCodeOf((await report(false)).verdicts);
 } catch (error) {
   // Minutes of work are worth a look, also where the rest is missing.
-  if (samples.length > 0) console.log(terminalReport(results()));
+  if (samples.length > 0) await report(true);
   failWith(abort.signal.aborted ? abort.signal.reason : error);
   if (abort.signal.aborted) process.exitCode = 130;
 } finally {
@@ -71,14 +69,19 @@ try {
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
-function results(): Run {
-  return {
+async function report(isCutShort: boolean): Promise<Run> {
+  const run: Run = {
     samples,
     verdicts: verdicts(samples, limits),
     contestants: [...everybody, requests],
     absent: everybody.flatMap((each) => each.absent?.() ?? []),
     minutes: Math.round((Date.now() - started) / 60_000),
+    isCutShort,
   };
+  console.log(terminalReport(run));
+  const isWhole = options?.sizes.every((size) => samples.some(({ realms }) => realms === size));
+  if (options?.writes && isWhole) await writeReport(run);
+  return run;
 }
 
 interface Options {

@@ -23,6 +23,8 @@ export interface Run {
   /** Why somebody did not take part. */
   readonly absent: readonly string[];
   readonly minutes: number;
+  /** It was ended before it had measured all of it. */
+  readonly isCutShort: boolean;
 }
 
 const headings: Readonly<Record<Operation, string>> = {
@@ -216,6 +218,14 @@ const short: Readonly<Partial<Record<Name, string>>> = {
   "idle-resources": "dynamic resources that do nothing",
 };
 
+function roundsOf(run: Run): string {
+  const last = (realms: number) =>
+    Math.max(...run.samples.filter((each) => each.realms === realms).map(({ round }) => round));
+  return sizesOf(run)
+    .map((realms) => `${last(realms)} at ${titleOf(realms)}`)
+    .join(", ");
+}
+
 function page(run: Run, onWhat: Machine): string {
   const sizes = sizesOf(run).map((realms) => `## ${titleOf(realms)}\n\n${sizeTables(run, realms)}`);
   const machine = Object.entries(onWhat).map(([what, which]) => [what, which]);
@@ -224,6 +234,7 @@ function page(run: Run, onWhat: Machine): string {
 
 Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}, in ${run.minutes} minutes. Absolute times are this machine's; what counts are
 the ratios, taken within each round of one run. \`npm run bench -- --quick\` does it for one realm within three minutes.
+Rounds: ${roundsOf(run)}.${run.isCutShort ? " **The run was stopped before its end.**" : ""}
 
 ![Seconds for a fresh up and for a run with nothing to do](performance.svg)
 
