@@ -330,7 +330,8 @@ export function lifecycle<Inputs extends KindInputs, Live>(
       if (!live) return { changes: true };
       hold(recognised(olds, live));
       // A glimpse does not show `check` whose the object is, so this is the first to know.
-      if (kind.glimpse && kind.uuid(live) !== olds.uuid && news.drift === undefined)
+      const isAnother = olds.uuid !== notKnown && kind.uuid(live) !== olds.uuid;
+      if (kind.glimpse && isAnother && news.drift === undefined)
         await warn(`${capital(where(inputs, realm))} was made anew by somebody: an 'up' adopts it.`);
       const stale = !isDeepStrictEqual(
         { ...kind.outputs?.(live), uuid: kind.uuid(live) },

@@ -24,13 +24,25 @@ const methods: Methods & ThisType<Record<string, Method>> = {
 /** Shared by all resources, so that Pulumi serialises it once. */
 export const stub = methods as pulumi.dynamic.ResourceProvider;
 
+/** Older SDKs never call `configure`: the provider would have no methods, and the host takes a missing one for done. */
+const oldest = { major: 3, minor: 139 };
+
 /**
- * Tells in words what the stub's own failure would say of Node's module loader.
- * @throws pulumi.ResourceError where the provider could not be loaded.
+ * Tells in words what the stub's own failure would say of Node's module loader, or not at all.
+ * @throws pulumi.ResourceError where the provider could not be loaded, or would not be configured.
  */
 export function requireProvider(resource: pulumi.Resource): void {
   // With mocks there is no provider process, and the tests may run anywhere.
   if (!pulumi.runtime.hasEngine()) return;
+  const { version } = createRequire(import.meta.url)("@pulumi/pulumi/package.json") as { version: string };
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major < oldest.major || (major === oldest.major && minor < oldest.minor)) {
+    throw new pulumi.ResourceError(
+      `keycloak-apisix needs @pulumi/pulumi ${oldest.major}.${oldest.minor} or newer, and this program has ${version}: install a newer one.`,
+      resource,
+      true,
+    );
+  }
   try {
     createRequire(`${process.cwd()}/`).resolve("keycloak-apisix/provider");
   } catch {
