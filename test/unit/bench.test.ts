@@ -103,6 +103,7 @@ test("what --quick runs is what the limits at one realm need", (t) => {
   const needed = neededAt(1);
   t.deepEqual([...(needed.get("keycloak-apisix") ?? [])].sort(), ["again", "fresh", "preview"]);
   t.deepEqual([...(needed.get("kcadm") ?? [])], ["again"]);
+  t.true(needed.get("idle-resources")?.has("fresh"), "what the engine alone would need");
   t.is(needed.get("empty-program"), undefined);
   t.true(limits.filter(({ of }) => of.realms === 1).length >= 10);
 });
