@@ -1,4 +1,5 @@
 // The picture of the report: plain bars, as an SVG that brings its own background.
+import { escaped } from "../dev/terminal-svg.ts";
 
 export interface Bar {
   readonly label: string;
@@ -54,8 +55,4 @@ ${parts.join("\n")}
 
 function text(x: number, y: number, content: string, attributes = ""): string {
   return `<text x="${x}" y="${y}"${attributes}>${escaped(content)}</text>`;
-}
-
-function escaped(content: string): string {
-  return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

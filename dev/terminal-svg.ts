@@ -111,6 +111,6 @@ const wrapped = (spans: (line: string) => Span[]) => (line: string) => {
   return rows;
 };
 
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
