@@ -72,6 +72,7 @@ export async function endSession(
   if (typeof session !== "string") return;
   await realm.write(
     "Ending the session of the token check",
+    [],
     () => realm.admin.realms.deleteSession({ realm: realm.name, session, isOffline: false }),
     // Not worth a second try: it ends by itself.
     async () => true,

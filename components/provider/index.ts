@@ -37,10 +37,10 @@ export function configure(request: ReadConfig | { readonly config: { get: ReadCo
 }
 
 export function check(olds: Properties, news: Properties) {
-  return call(news, (lifecycle, own) => lifecycle.check(withoutProvider(olds) as never, own));
+  return call(news, (lifecycle, own) => lifecycle.check(ownOf(olds) as never, own));
 }
 export function diff(_id: string, olds: Properties, news: Properties) {
-  return call(news, (lifecycle, own) => lifecycle.diff(withoutProvider(olds) as never, own));
+  return call(news, (lifecycle, own) => lifecycle.diff(ownOf(olds) as never, own));
 }
 export function create(news: Properties) {
   return call(news, (lifecycle, own) => lifecycle.create(own));
@@ -49,7 +49,7 @@ export function read(id: string, properties: Properties) {
   return call(properties, (lifecycle, own) => withRecordedConnection(lifecycle.read(id, own)));
 }
 export function update(_id: string, olds: Properties, news: Properties) {
-  return call(news, (lifecycle, own) => lifecycle.update(withoutProvider(olds) as never, own));
+  return call(news, (lifecycle, own) => lifecycle.update(ownOf(olds) as never, own));
 }
 // `delete` is a reserved word, so the export is renamed.
 function remove(_id: string, properties: Properties) {
@@ -88,23 +88,27 @@ async function call<Result>(
         `This version of keycloak-apisix does not know the kind '${properties.kind}': the state was written by a newer one, so install that.`,
       );
     }
-    return withoutUndefined(await action(found, withoutProvider(properties) as never));
+    return forState(await action(found, ownOf(properties) as never));
   } catch (error) {
     const failure = asKeycloakError(error);
     const { partial } = failure;
     // The host records a partial create from these very names.
-    throw partial
-      ? Object.assign(failure, withoutUndefined(partial), { reasons: [failure.message] })
-      : failure;
+    throw partial ? Object.assign(failure, forState(partial), { reasons: [failure.message] }) : failure;
   }
 }
 
-/** The wire knows no `undefined`. */
-function withoutUndefined<Result>(result: Result): Result {
-  return result === undefined ? result : JSON.parse(JSON.stringify(result));
+/** The wire knows no `undefined`; and `before`, a secret, is one text in the state, see {@link ownOf}. */
+function forState<Result>(result: Result): Result {
+  if (result === undefined) return result;
+  const asText = (key: string, value: unknown) =>
+    key === "before" && typeof value === "object" ? JSON.stringify(value) : value;
+  return JSON.parse(JSON.stringify(result, asText));
 }
 
-/** The serialised stub is the host's business. */
-function withoutProvider({ __provider: _stub, ...rest }: Properties & { __provider?: unknown }): object {
-  return rest;
+/**
+ * The serialised stub is the host's business. What was found is one text, because the engine writes every value in every
+ * secret anew with every step of a stack; earlier versions have left an object.
+ */
+function ownOf({ __provider: _stub, ...rest }: Properties & { __provider?: unknown }): object {
+  return typeof rest.before === "string" ? { ...rest, before: JSON.parse(rest.before) } : rest;
 }

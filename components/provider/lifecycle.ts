@@ -102,7 +102,9 @@ export function lifecycle<Inputs extends KindInputs, Live>(
   }
 
   /** As a preview looks: a glimpse, where the kind has one, and the whole object where that raises a doubt. */
-  function look(adopts: string | undefined): Kind<Inputs, Live>["find"] {
+  function look(adopts: string | undefined, isNew = false): Kind<Inputs, Live>["find"] {
+    // The whole of what is new; what a glimpse asks for, the next resources will want to know.
+    if (isNew) return async (...of) => (await Promise.all([kind.find(...of), kind.glimpse?.(...of)]))[0];
     return async (realm, inputs) => {
       const seen = await kind.glimpse?.(realm, inputs);
       return seen && Object.keys(madeAnew(seen, adopts)).length === 0 ? seen : kind.find(realm, inputs);
@@ -119,9 +121,15 @@ export function lifecycle<Inputs extends KindInputs, Live>(
    */
   async function adoptOrCreate(inputs: Inputs, adopts: string | undefined): Promise<Outs<Inputs>> {
     const realm = realmOf(inputs);
-    realm.forget();
+    realm.forgetOld();
     await kind.validate?.(realm, inputs);
-    const live = await kind.find(realm, inputs);
+    let live = await kind.find(realm, inputs);
+    // For something new, what `check` has just seen will do. What may have to be changed is looked at again, so that
+    // nothing is sent back that somebody has changed meanwhile.
+    if (live && (kind.present?.(live, inputs) ?? true)) {
+      realm.forget();
+      live = await kind.find(realm, inputs);
+    }
     return live ? adopt(realm, inputs, live, adopts) : create(realm, inputs);
   }
 
@@ -139,7 +147,6 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     try {
       await kind.create(realm, inputs, fields, mark);
       isMade = true;
-      realm.forget();
       const live = await kind.find(realm, inputs);
       if (!live) throw new KeycloakError(`${where(inputs, realm)} was created, and then was not there.`);
       return finish(realm, inputs, live, held(kind.fields(live)));
@@ -228,7 +235,6 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     const takesOver = onObject !== mark && isMark(onObject);
     if (Object.keys(changes).length === 0 && !takesOver && !lost) return live;
     await kind.write(realm, live, changes, { text: mark }, inputs);
-    realm.forget();
     return (await kind.find(realm, inputs)) ?? live;
   }
 
@@ -269,14 +275,14 @@ export function lifecycle<Inputs extends KindInputs, Live>(
   return {
     async check(olds, news) {
       const inputs = withoutUnknownHints(withoutForecast(news));
-      if (hasUnknown(inputs)) return { inputs };
+      if (hasUnknown(inputs)) return { inputs: { ...inputs, ...keptForecast(olds) } };
       try {
         const realm = realmOf(inputs);
         await kind.validate?.(realm, inputs);
         // Another name is another object, whatever is known of the earlier one.
         const isNew = kind.identity.some((key) => !isDeepStrictEqual(olds[key], inputs[key]));
         const previous = isNew ? undefined : withoutForecast(olds as Inputs & Forecast);
-        const { live, drift } = await assess(realm, inputs, { previous, find: look(olds.adopts) });
+        const { live, drift } = await assess(realm, inputs, { previous, find: look(olds.adopts, isNew) });
         if (isNew) {
           const refused = kind.writable && !(await kind.writable(realm, inputs));
           if (refused) throw readOnly(realm, where(inputs, realm));
@@ -294,15 +300,14 @@ export function lifecycle<Inputs extends KindInputs, Live>(
             },
           };
         }
-        const { adopts } = olds;
-        const seen = live ? { ...drift, ...madeAnew(live, adopts) } : drift;
+        const seen = live ? { ...drift, ...madeAnew(live, olds.adopts) } : drift;
         const status = previous && kind.status?.(previous, inputs);
         return {
           inputs: {
             ...inputs,
+            ...keptForecast(olds),
             ...some({ drift: again(seen, olds.drift) }),
             ...(status && { status }),
-            ...(adopts && { adopts }),
           },
         };
       } catch (error) {
@@ -346,8 +351,8 @@ export function lifecycle<Inputs extends KindInputs, Live>(
     },
 
     async read(id, outs) {
-      const { adopts } = outs as Forecast;
       const inputs = inputsOf(outs);
+      const forecast = keptForecast(outs as Forecast);
       const realm = realmOf(inputs);
       // Elsewhere now: the state's word stands until an `up` has moved the resource.
       if (realm.session.server !== outs.server) return { id, props: outs, inputs };
@@ -355,8 +360,8 @@ export function lifecycle<Inputs extends KindInputs, Live>(
         const { live, drift } = await assess(realm, inputs, { recorded: outs, previous: inputs });
         if (!live) return { id: "", props: {}, inputs: {} };
         hold(recognised(outs, live));
-        const seen = some({ drift: { ...drift, ...madeAnew(live, adopts) } });
-        const kept = { ...inputs, ...seen, ...(adopts && { adopts }) };
+        const seen = some({ drift: { ...drift, ...madeAnew(live, forecast.adopts) } });
+        const kept = { ...inputs, ...forecast, ...seen };
         return { id, props: { ...withoutForecast(recognised(outs, live)), ...kept }, inputs: kept };
       } catch (error) {
         if (error instanceof MissingError) return { id: "", props: {}, inputs: {} };
@@ -546,9 +551,12 @@ function withoutForecast<Inputs>(inputs: Inputs & Forecast): Inputs {
   return rest as unknown as Inputs;
 }
 
-/** The one forecast that has to be known later: `read` hands it back. */
-function keptForecast({ adopts }: Forecast): Forecast {
-  return adopts === undefined ? {} : { adopts };
+/**
+ * How it came about stays with the resource. An input that went away would be shown as a change beside the drift, and
+ * make the engine write the whole state again for each resource.
+ */
+function keptForecast({ plan, corrects, adopts }: Forecast): Forecast {
+  return { ...(plan && { plan }), ...(corrects && { corrects }), ...(adopts && { adopts }) };
 }
 
 /** An object without the keys whose value is empty. */

@@ -14,14 +14,28 @@ export type CredentialRepresentation = Awaited<
 export type RealmRepresentation = NonNullable<Awaited<ReturnType<KeycloakAdminClient["realms"]["findOne"]>>>;
 export type UserProfile = Awaited<ReturnType<KeycloakAdminClient["users"]["getProfile"]>>;
 
+/** What an answer of Keycloak's is about, and a write changes. */
+export type Subject = "realm" | "client" | "user" | "credentials" | "role mappings" | "realm role";
+
+interface Answer {
+  readonly subject: Subject;
+  /** When it was asked for, in milliseconds since 1970. */
+  readonly at: number;
+  readonly answer: Promise<unknown>;
+}
+
+/** Milliseconds that what `check` has seen lasts for the step that follows it. */
+const moment = 5000;
+
 /**
- * One realm of a session. What check and diff read is asked for once a process; whoever writes calls
- * `forget` first and last, so that nobody decides on what was true before.
+ * One realm of a session. What check and diff read is asked for once a process; every write makes what it changes be
+ * asked for again, and whoever is about to change or remove something calls `forget` first, so that nobody decides on
+ * what was true before.
  */
 export class RealmSession {
   readonly session: KeycloakSession;
   readonly name: string;
-  #answers = new Map<string, Promise<unknown>>();
+  readonly #answers = new Map<string, Answer>();
   readonly #askedAhead = new Set<string>();
 
   constructor(session: KeycloakSession, name: string) {
@@ -37,9 +51,22 @@ export class RealmSession {
     this.#answers.clear();
   }
 
-  /** @param tookEffect looks whether the write is done; asked only where no answer, or a refusal, leaves that open */
+  /** Forgets what was asked for more than a moment ago. */
+  forgetOld(): void {
+    this.#forget(({ at }) => Date.now() - at > moment);
+  }
+
+  #forget(isMeant: (answer: Answer) => boolean): void {
+    for (const [key, answer] of this.#answers) if (isMeant(answer)) this.#answers.delete(key);
+  }
+
+  /**
+   * @param changes what it may change, cascades of Keycloak's own among it
+   * @param tookEffect looks whether the write is done; asked only where no answer, or a refusal, leaves that open
+   */
   async write(
     attempt: string,
+    changes: readonly Subject[],
     request: () => Promise<unknown>,
     tookEffect: () => Promise<boolean>,
   ): Promise<void> {
@@ -49,8 +76,10 @@ export class RealmSession {
     };
     try {
       await this.session.write(this.#inRealm(attempt), request, look);
-    } finally {
+      this.#forget(({ subject }) => changes.includes(subject));
+    } catch (error) {
       this.forget();
+      throw error;
     }
   }
 
@@ -59,8 +88,7 @@ export class RealmSession {
    * @throws MissingError naming similar clients.
    */
   client(clientId: string): Promise<ClientRepresentation & { id: string }> {
-    this.#ahead("user profile", () => this.userProfile());
-    return this.#once(`client ${clientId}`, async () => {
+    return this.#once("client", clientId, async () => {
       const attempt = `Reading client '${clientId}'`;
       const found = await this.#read(attempt, () => this.admin.clients.find({ realm: this.name, clientId }));
       const exact = found.find((candidate) => candidate.clientId === clientId);
@@ -85,6 +113,7 @@ export class RealmSession {
    * @throws KeycloakError when it is bearer-only.
    */
   async usableClient(clientId: string): Promise<ClientRepresentation & { id: string }> {
+    this.#ahead("user profile", () => this.userProfile());
     const client = await this.client(clientId);
     if (client.bearerOnly) {
       throw new KeycloakError(
@@ -96,13 +125,16 @@ export class RealmSession {
   }
 
   user(username: string): Promise<(UserRepresentation & { id: string; username: string }) | undefined> {
-    return this.#once(`user ${username}`, async () => {
+    return this.#once("user", username, async () => {
       const found = await this.#read(`Reading user '${username}'`, () =>
         this.admin.users.find({ realm: this.name, username, exact: true }),
       );
       // Keycloak stores usernames in lower case.
       const exact = found.find((candidate) => candidate.username?.toLowerCase() === username.toLowerCase());
-      if (!exact?.id) return undefined;
+      if (!exact?.id) {
+        this.#ahead("settings", () => this.settings());
+        return undefined;
+      }
       const user = { ...exact, id: exact.id, username: exact.username ?? username };
       this.#ahead(`of user ${user.id}`, () =>
         Promise.all([this.credentials(user), this.realmRoleMappings(user)]),
@@ -112,7 +144,7 @@ export class RealmSession {
   }
 
   credentials(user: { id: string; username: string }): Promise<CredentialRepresentation[]> {
-    return this.#once(`credentials ${user.id}`, () =>
+    return this.#once("credentials", user.id, () =>
       this.#read(`Reading the credentials of user '${user.username}'`, () =>
         this.admin.users.getCredentials({ realm: this.name, id: user.id }),
       ),
@@ -120,7 +152,7 @@ export class RealmSession {
   }
 
   realmRoleMappings(user: { id: string; username: string }): Promise<RoleRepresentation[]> {
-    return this.#once(`role mappings ${user.id}`, () =>
+    return this.#once("role mappings", user.id, () =>
       this.#read(`Reading the role mappings of user '${user.username}'`, () =>
         this.admin.users.listRealmRoleMappings({ realm: this.name, id: user.id }),
       ),
@@ -128,7 +160,7 @@ export class RealmSession {
   }
 
   realmRole(name: string): Promise<(RoleRepresentation & { id: string; name: string }) | undefined> {
-    return this.#once(`role ${name}`, async () => {
+    return this.#once("realm role", name, async () => {
       const role = await this.#readIfThere(`Reading realm role '${name}'`, () =>
         this.admin.roles.findOneByName({ realm: this.name, name }),
       );
@@ -138,7 +170,7 @@ export class RealmSession {
 
   /** The realm's user profile; undefined on releases that have none (before Keycloak 24 unless switched on). */
   userProfile(): Promise<UserProfile | undefined> {
-    return this.#once("user profile", () =>
+    return this.#once("realm", "user profile", () =>
       this.#readIfThere(
         "Reading the user profile",
         // Keycloak 18 serves an empty answer.
@@ -149,7 +181,7 @@ export class RealmSession {
 
   /** The realm's own settings, as far as this admin may see them. */
   settings(): Promise<RealmRepresentation> {
-    return this.#once("settings", async () => {
+    return this.#once("realm", "settings", async () => {
       const settings = await this.#read("Reading the realm's settings", () =>
         this.admin.realms.findOne({ realm: this.name }),
       );
@@ -180,12 +212,12 @@ export class RealmSession {
     read().catch(() => undefined);
   }
 
-  #once<T>(key: string, read: () => Promise<T>): Promise<T> {
-    let answer = this.#answers.get(key) as Promise<T> | undefined;
-    if (!answer) {
-      answer = read();
-      this.#answers.set(key, answer);
-    }
+  #once<T>(subject: Subject, name: string, read: () => Promise<T>): Promise<T> {
+    const key = `${subject} ${name}`;
+    const known = this.#answers.get(key);
+    if (known) return known.answer as Promise<T>;
+    const answer = read();
+    this.#answers.set(key, { subject, at: Date.now(), answer });
     return answer;
   }
 

@@ -51,17 +51,18 @@ export function tokenCheck(process: ProviderProcess): Lifecycle<TokenCheckInputs
   const realmOf = (inputs: TokenCheckInputs) => process.session(inputs.connection).realm(inputs.realm);
 
   async function outs(news: TokenCheckInputs & Forecast): Promise<object> {
-    const { plan: _plan, ...inputs } = news;
-    const realm = realmOf(inputs);
-    realm.forget();
-    return { ...inputs, server: realm.session.server, token: await verify(realm, inputs) };
+    const realm = realmOf(news);
+    realm.forgetOld();
+    return { ...news, server: realm.session.server, token: await verify(realm, news) };
   }
 
   return {
     async check(olds, news) {
       const { plan: _plan, ...inputs } = news;
       const { after: _after, ...known } = inputs;
-      if (hasUnknown(known) || olds.realm !== undefined) return { inputs };
+      // As with all kinds, `plan` stays.
+      if (olds.realm !== undefined) return { inputs: { ...inputs, ...(olds.plan && { plan: olds.plan }) } };
+      if (hasUnknown(known)) return { inputs };
       return { inputs: { ...inputs, plan: "create" } };
     },
     async diff(olds, news) {

@@ -1,5 +1,6 @@
 // Plays Pulumi's engine on the provider, without the CLI: check → diff → create, update or replace, then delete.
 // Every command has a provider process of its own, so nothing is remembered from one to the next but the state.
+import { isDeepStrictEqual } from "node:util";
 import { audienceMapper } from "../../components/provider/kinds/audience-mapper.ts";
 import { password } from "../../components/provider/kinds/password.ts";
 import { realmRole } from "../../components/provider/kinds/realm-role.ts";
@@ -37,6 +38,9 @@ export interface Step {
   readonly drift?: Readonly<Record<string, string>>;
   readonly status?: string;
 }
+
+/** Keys of a step's forecasts. */
+const forecasts: ReadonlySet<string> = new Set(["plan", "corrects", "drift", "status"]);
 
 /** What check refused, as the CLI would print it. */
 export class CheckFailure extends Error {}
@@ -143,19 +147,16 @@ export class Stack {
       const news = checked.inputs as Properties;
       failures.push(...(checked.failures ?? []).map(({ reason }) => `${name}: ${reason}`));
       if (failures.length > 0) continue;
-      const { plan, corrects, drift, status } = news as Omit<Step, "name" | "op">;
-      const step = {
-        name,
-        ...(plan && { plan }),
-        ...(corrects && { corrects }),
-        ...(drift && { drift }),
-        ...(status && { status }),
-      };
       const { changes, replaces } = old
         ? wire(await run[kind].diff(wire(old.outs) as never, wire(news) as never))
         : { changes: true, replaces: undefined };
       const op = !old ? "create" : replaces?.length ? "replace" : changes ? "update" : "same";
-      steps.push({ ...step, op });
+      const isNew = op === "create" || op === "replace";
+      const told = Object.entries(news).filter(
+        // As a preview, which leaves out what stays the same.
+        ([key, value]) => forecasts.has(key) && (isNew || !isDeepStrictEqual(value, old?.inputs[key])),
+      );
+      steps.push({ name, op, ...Object.fromEntries(told) });
       if (!apply) continue;
       if (op === "same" || op === "update") {
         const kept = old as Recorded;

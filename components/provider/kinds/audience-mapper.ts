@@ -67,6 +67,7 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
     const client = await realm.client(clientId);
     await realm.write(
       `Creating protocol mapper '${name}' on client '${clientId}'`,
+      ["client"],
       () =>
         realm.admin.clients.addProtocolMapper(
           { realm: realm.name, id: client.id },
@@ -80,6 +81,7 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
   async write(realm, { client, mapper }, fields, mark) {
     await realm.write(
       `Updating protocol mapper '${mapper.name}' on client '${client.clientId}'`,
+      ["client"],
       () =>
         realm.admin.clients.updateProtocolMapper(
           { realm: realm.name, id: client.id, mapperId: mapper.id },
@@ -94,6 +96,7 @@ export const audienceMapper: Kind<AudienceMapperInputs, Live> = {
   async remove(realm, { client, mapper }) {
     await realm.write(
       `Deleting protocol mapper '${mapper.name}' of client '${client.clientId}'`,
+      ["client"],
       () => realm.admin.clients.delProtocolMapper({ realm: realm.name, id: client.id, mapperId: mapper.id }),
       async () => !(await mappersOf(realm, client.clientId)).some(({ id }) => id === mapper.id),
     );
@@ -123,7 +126,7 @@ function fieldsOf({ protocolMapper, config }: ProtocolMapper): Fields {
  */
 async function giveWay(realm: RealmSession, clientId: string, name: string, mark: string): Promise<void> {
   for (const waited of [false, true]) {
-    realm.forget();
+    if (waited) realm.forget();
     const twins = (await mappersOf(realm, clientId)).filter(isNamed(name)).toSorted(byId);
     const own = twins.find((mapper) => markOn(mapper) === mark);
     if (twins.length < 2 || !own?.id) return;
@@ -134,6 +137,7 @@ async function giveWay(realm: RealmSession, clientId: string, name: string, mark
     const payload = { realm: realm.name, id: (await realm.client(clientId)).id, mapperId: own.id };
     await realm.write(
       `Deleting a second protocol mapper '${name}' of client '${clientId}'`,
+      ["client"],
       () => realm.admin.clients.delProtocolMapper(payload),
       async () => !(await mappersOf(realm, clientId)).some(({ id }) => id === own.id),
     );

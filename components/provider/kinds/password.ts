@@ -87,6 +87,7 @@ export const password: Kind<PasswordInputs, Live> = {
       const requiredActions = [...fields.requiredActions];
       await realm.write(
         `Setting the required actions of user '${user.username}'`,
+        ["user"],
         async () => {
           const whole = await realm.admin.users.findOne({ realm: realm.name, id: user.id });
           await realm.admin.users.update({ realm: realm.name, id: user.id }, { ...whole, requiredActions });
@@ -98,7 +99,6 @@ export const password: Kind<PasswordInputs, Live> = {
       );
     }
     if (!mark) return;
-    realm.forget();
     await writeLabel(realm, { user, password: passwordOf(await realm.credentials(user)) }, mark.text);
   },
   async remove() {
@@ -145,6 +145,8 @@ async function reset(realm: RealmSession, live: Live, { password }: PasswordInpu
   try {
     await realm.write(
       `Setting the password of user '${user.username}'`,
+      // A required action to change it goes, too.
+      ["credentials", "user"],
       () =>
         realm.admin.users.resetPassword({
           realm: realm.name,
@@ -170,6 +172,7 @@ async function removeCredential(realm: RealmSession, { user, password }: Live): 
   if (!password) return;
   await realm.write(
     `Removing the password of user '${user.username}'`,
+    ["credentials"],
     () => realm.admin.users.deleteCredential({ realm: realm.name, id: user.id, credentialId: password.id }),
     async () => (await realm.credentials(user)).every(({ id }) => id !== password.id),
   );
@@ -207,6 +210,7 @@ async function unlock(realm: RealmSession, { user }: Live): Promise<void> {
   if (!lock) return;
   await realm.write(
     `Unlocking user '${user.username}'`,
+    [],
     () => realm.admin.attackDetection.del({ realm: realm.name, id: user.id }),
     async () => (await realm.lockOf(user)) === undefined,
   );

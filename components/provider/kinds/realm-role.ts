@@ -44,6 +44,7 @@ export const realmRole: Kind<RealmRoleInputs, Live> = {
   async create(realm, { role: name }, _fields, mark) {
     await realm.write(
       `Creating realm role '${name}'`,
+      ["realm role"],
       () => realm.admin.roles.create({ realm: realm.name, name, attributes: { [markAttribute]: [mark] } }),
       async () => markOn(await realm.realmRole(name)) === mark,
     );
@@ -53,6 +54,7 @@ export const realmRole: Kind<RealmRoleInputs, Live> = {
     const attributes = mark?.text === undefined ? others : { ...others, [markAttribute]: [mark.text] };
     await realm.write(
       `Marking realm role '${role.name}'`,
+      ["realm role"],
       () => realm.admin.roles.updateById({ realm: realm.name, id: role.id }, { ...role, attributes }),
       async () => {
         const now = await realm.realmRole(role.name);
@@ -63,6 +65,7 @@ export const realmRole: Kind<RealmRoleInputs, Live> = {
   async remove(realm, role) {
     await realm.write(
       `Deleting realm role '${role.name}'`,
+      ["realm role", "role mappings"],
       () => realm.admin.roles.delById({ realm: realm.name, id: role.id }),
       async () => (await realm.realmRole(role.name))?.id !== role.id,
     );

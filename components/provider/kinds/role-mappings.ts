@@ -31,11 +31,12 @@ export const roleMappings: Kind<RoleMappingsInputs, Live> = {
   async validate(realm, inputs) {
     const user = await realm.user(inputs.username);
     const mapped = new Set(user && (await realm.realmRoleMappings(user)).map(({ name }) => name));
-    for (const name of inputs.roles) {
-      if (name === inputs.ownRole || mapped.has(name)) continue;
-      if (await realm.realmRole(name)) continue;
+    const others = inputs.roles.filter((name) => name !== inputs.ownRole && !mapped.has(name));
+    const found = await Promise.all(others.map((name) => realm.realmRole(name)));
+    const missing = others.find((_, index) => !found[index]);
+    if (missing !== undefined) {
       throw new KeycloakError(
-        `Mapping realm role '${name}' to user '${inputs.username}' in realm '${realm.name}' cannot work: the realm has no such role, although Keycloak makes it with every realm; create it, then run the command again.`,
+        `Mapping realm role '${missing}' to user '${inputs.username}' in realm '${realm.name}' cannot work: the realm has no such role, although Keycloak makes it with every realm; create it, then run the command again.`,
       );
     }
   },
@@ -69,12 +70,12 @@ export const roleMappings: Kind<RoleMappingsInputs, Live> = {
     if (take.length > 0) {
       await realm.write(
         `Taking realm roles ${listed(take)} from user '${live.user.username}'`,
+        ["role mappings"],
         () => realm.admin.users.delRealmRoleMappings({ ...payload, roles: take }),
         async () => (await missingAmong(realm, live, take)).length === take.length,
       );
     }
     if (!mark) return;
-    realm.forget();
     await writeLabel(
       realm,
       { user: live.user, password: passwordOf(await realm.credentials(live.user)) },
@@ -103,6 +104,7 @@ async function add(
   try {
     await realm.write(
       `Mapping realm roles ${listed(roles)} to user '${username}'`,
+      ["role mappings"],
       () => realm.admin.users.addRealmRoleMappings({ realm: realm.name, id, roles: [...roles] }),
       async () => (await missingAmong(realm, live, roles)).length === 0,
     );

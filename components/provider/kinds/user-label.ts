@@ -30,6 +30,7 @@ export async function writeLabel(
   if (!password || password.userLabel === label) return;
   await realm.write(
     `Labelling the password of user '${user.username}'`,
+    ["credentials"],
     () =>
       realm.admin.users.updateCredentialLabel(
         { realm: realm.name, id: user.id, credentialId: password.id },

@@ -55,6 +55,7 @@ export const user: Kind<UserInputs, Live> = {
     // The mark follows with the password: it is the label of that credential.
     await realm.write(
       `Creating user '${username}'`,
+      ["user"],
       () => realm.admin.users.create({ realm: realm.name, ...merged({ username }, fields) }),
       // Just as it was sent, and nobody has set a password yet.
       async () => {
@@ -69,6 +70,7 @@ export const user: Kind<UserInputs, Live> = {
     if (Object.keys(fields).length > 0) {
       await realm.write(
         `Updating user '${live.user.username}'`,
+        ["user"],
         () => realm.admin.users.update({ realm: realm.name, id: live.user.id }, merged(live.user, fields)),
         async () => {
           const now = await realm.user(live.user.username);
@@ -81,6 +83,7 @@ export const user: Kind<UserInputs, Live> = {
   async remove(realm, { user: { id, username } }) {
     await realm.write(
       `Deleting user '${username}'`,
+      ["user", "credentials", "role mappings"],
       () => realm.admin.users.del({ realm: realm.name, id }),
       async () => (await realm.user(username))?.id !== id,
     );
