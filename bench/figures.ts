@@ -118,6 +118,13 @@ export function ratioOf(samples: readonly Sample[], of: Figure, than: Figure): S
 /** The contestant that stands for the engine alone. */
 const floor: Name = "idle-resources";
 
+/** What would be compared if the floor stood in our place; growth, which is ours against ours, becomes the floor's own. */
+export function floorInPlace({ of, than }: Limit): { of: Figure; than: Figure } | undefined {
+  if (!than || than.contestant === floor) return undefined;
+  const isGrowth = than.contestant === of.contestant;
+  return { of: { ...of, contestant: floor }, than: isGrowth ? { ...than, contestant: floor } : than };
+}
+
 /** Of the limits at the sizes that were measured. */
 export function verdicts(samples: readonly Sample[], limits: readonly Limit[]): Verdict[] {
   const sizes = new Set(samples.map(({ realms }) => realms));
@@ -126,9 +133,8 @@ export function verdicts(samples: readonly Sample[], limits: readonly Limit[]): 
     .map((limit) => {
       const value = limit.than ? ratioOf(samples, limit.of, limit.than) : figureOf(samples, limit.of);
       const result = !value ? "not measured" : value.median <= limit.limit ? "met" : "missed";
-      const { of, than } = limit;
-      const comparable = than && than.contestant !== floor && than.contestant !== of.contestant;
-      const bound = comparable ? ratioOf(samples, { ...of, contestant: floor }, than)?.median : undefined;
+      const inPlace = floorInPlace(limit);
+      const bound = inPlace && ratioOf(samples, inPlace.of, inPlace.than)?.median;
       return { limit, value, result, floor: bound };
     });
 }

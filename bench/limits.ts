@@ -1,6 +1,6 @@
 // What is to be reached: the one table that the report and the exit code go by.
 import type { Name, Operation } from "./contestants/contestant.ts";
-import type { Figure, Limit, Metric } from "./figures.ts";
+import { type Figure, floorInPlace, type Limit, type Metric } from "./figures.ts";
 
 const ours: Name = "keycloak-apisix";
 const floor: Name = "idle-resources";
@@ -88,8 +88,11 @@ export const limits: readonly Limit[] = [
 /** What has to run at this size for the limits to be judged. */
 export function neededAt(realms: number): ReadonlyMap<Name, ReadonlySet<Operation>> {
   const needed = new Map<Name, Set<Operation>>();
-  // The floor in our place, too: whether a limit is ours to reach.
-  const judged = limits.flatMap(({ of, than }) => (than ? [of, than, { ...of, contestant: floor }] : [of]));
+  const judged = limits.flatMap((limit) => {
+    const { of, than } = limit;
+    // The floor in our place, too: whether a limit is ours to reach.
+    return [of, ...(than ? [than] : []), ...Object.values(floorInPlace(limit) ?? {})];
+  });
   for (const each of judged) {
     if (each.realms !== realms) continue;
     const operations = needed.get(each.contestant) ?? new Set();

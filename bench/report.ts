@@ -160,7 +160,7 @@ function verdictText(verdicts: readonly Verdict[]): string {
     ),
     ...listed(
       missed.filter(isOutOfReach),
-      "Missed, and out of reach: as many dynamic resources that do nothing at all would miss it as well. @pulumi/keycloak's provider is a Go program that the engine talks to directly; dynamic resources need a second Node process, and carry their provider's text in the state.",
+      "Missed, and out of reach: as many dynamic resources that do nothing at all would miss it as well. @pulumi/keycloak's provider is a Go program that the engine talks to directly; dynamic resources need a second Node process, and carry their provider's text in the state. Growth is compared with the floor's own: the engine writes the whole state with every step, so what writes gets dearer with the number of resources.",
     ),
   ].join("\n\n");
 }

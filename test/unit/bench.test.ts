@@ -86,6 +86,24 @@ test("what the engine alone would need is told beside a peer's limit", (t) => {
   t.is(verdicts(samples, [{ ...limit, than: floor }])[0]?.floor, undefined);
 });
 
+test("growth, which is ours against ours, is told beside the floor's own", (t) => {
+  const grown = { ...ours, realms: 50, metric: "secondsPerRealm" } as const;
+  const limit: Limit = { title: "", of: grown, than: { ...grown, realms: 10 }, limit: 1 };
+  const judged = (seconds: number) =>
+    verdicts(
+      [
+        sample("keycloak-apisix", 1, 10, { realms: 10 }),
+        sample("keycloak-apisix", 1, 100, { realms: 50 }),
+        sample("idle-resources", 1, 10, { realms: 10 }),
+        sample("idle-resources", 1, seconds, { realms: 50 }),
+      ],
+      [limit],
+    );
+  t.is(judged(75)[0]?.floor, 1.5);
+  t.is(exitCodeOf(judged(75)), 0, "the engine's own is more than linear");
+  t.is(exitCodeOf(judged(25)), 1, "the engine's own is not");
+});
+
 test("limits of sizes that were not run are not judged", (t) => {
   const limit: Limit = { title: "", of: { ...ours, realms: 50 }, limit: 1 };
   t.deepEqual(verdicts([sample("keycloak-apisix", 1, 1)], [limit]), []);
