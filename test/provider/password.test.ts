@@ -3,7 +3,7 @@ import { pbkdf2Sync, randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
-import { locksOut } from "../support/keycloak.ts";
+import { locksOut, type Representation } from "../support/keycloak.ts";
 
 test.before(async () => {
   await sharedRealm();
@@ -297,8 +297,44 @@ test.serial(
     await stack.up(corner.password());
     t.deepEqual(await corner.passwordCredential(), before);
     t.regex(warned().join("\n"), /has OTP set up, so a login cannot tell/);
+    t.deepEqual(await stack.preview(corner.password()), []);
+
+    await corner.removeOtp();
+    t.is((await stack.preview(corner.password()))[0]?.op, "update");
+    t.regex(warned().join("\n"), /has no OTP any more: an 'up' sees whether/);
+    await stack.up(corner.password());
+    t.true(await corner.canLogIn(configured), "now that a login tells");
+    t.deepEqual(await stack.preview(corner.password()), []);
   },
 );
+
+test.serial("OTP set up after the last up: shown, since customers get no token any more", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  const stack = new Stack();
+  await stack.up(corner.password());
+  await corner.addOtp();
+  t.is((await stack.preview(corner.password()))[0]?.op, "update");
+  t.regex(warned().join("\n"), /has OTP set up since the last 'up': customers get no token/);
+});
+
+test.serial("OTP in a realm whose direct grant asks for none: a login tells as ever", async (t) => {
+  const realm = await sharedRealm();
+  const executions = "/authentication/flows/direct%20grant/executions";
+  const [conditional] = (await realm.admin("GET", executions)).filter(
+    ({ authenticationFlow, requirement }: Representation) =>
+      authenticationFlow && requirement === "CONDITIONAL",
+  );
+  t.teardown(() => realm.admin("PUT", executions, conditional));
+  await realm.admin("PUT", executions, { ...conditional, requirement: "DISABLED" });
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  await corner.makeAgainWithOtp(configured);
+  const before = await corner.passwordCredential();
+  await new Stack().up(corner.password());
+  t.deepEqual(await corner.passwordCredential(), before);
+  t.deepEqual(warned(), []);
+});
 
 test.serial(
   "expired by the realm's policy: shown, and set anew, so that customers get tokens again",

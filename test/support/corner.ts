@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { ExecutionContext } from "ava";
 import type { Declared } from "./engine.ts";
 import { differences } from "./given.ts";
-import { type Representation, TestRealm } from "./keycloak.ts";
+import { otpCredential, type Representation, TestRealm } from "./keycloak.ts";
 
 let realm: Promise<TestRealm> | undefined;
 
@@ -241,12 +241,14 @@ export class Corner {
     await this.realm.admin("POST", "/partialImport", { ifResourceExists: "FAIL", users: [user] });
   }
   makeAgainWithOtp(password: string): Promise<void> {
-    const otp = {
-      type: "otp",
-      secretData: '{"value":"oOHqvdFsqwYFwcCmxFVk"}',
-      credentialData: '{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}',
-    };
-    return this.importAgain({ type: "password", value: password }, otp);
+    return this.importAgain({ type: "password", value: password }, otpCredential);
+  }
+  /** To the user as he is. */
+  addOtp(): Promise<void> {
+    return this.realm.addOtp(this.username);
+  }
+  removeOtp(): Promise<void> {
+    return this.realm.removeOtp(this.username);
   }
   async deletePassword(): Promise<void> {
     const [user, credential] = await Promise.all([this.user(), this.passwordCredential()]);

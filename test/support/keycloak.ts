@@ -100,6 +100,13 @@ export const locksOut = {
   maxFailureWaitSeconds: 3600,
 };
 
+/** As an import brings it. */
+export const otpCredential = {
+  type: "otp",
+  secretData: '{"value":"oOHqvdFsqwYFwcCmxFVk"}',
+  credentialData: '{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}',
+};
+
 /** A realm with client `cim` (confidential, direct grants on), as CX ships it. */
 export class TestRealm {
   readonly name: string;
@@ -150,6 +157,19 @@ export class TestRealm {
   }
   async credentials(username = "customer"): Promise<Representation[]> {
     return this.admin("GET", `/users/${(await this.user(username)).id}/credentials`);
+  }
+  /** Sets OTP up for the user, as he would himself. */
+  async addOtp(username: string): Promise<void> {
+    const { id } = await this.user(username);
+    await this.admin("PUT", `/users/${id}`, {
+      ...(await this.user(username)),
+      credentials: [otpCredential],
+    });
+  }
+  async removeOtp(username: string): Promise<void> {
+    const { id } = await this.user(username);
+    const otp = (await this.credentials(username)).find(({ type }) => type === "otp");
+    await this.admin("DELETE", `/users/${id}/credentials/${otp?.id}`);
   }
   /** Names of the user's direct realm role mappings. */
   async mappedRoles(username = "customer"): Promise<string[]> {

@@ -48,19 +48,27 @@ export const password: Kind<PasswordInputs, Live> = {
   uuid: (live) => live.user.id,
   present: (live) => live.password !== undefined || live.federated,
 
-  fields: (live) => ({ password: setAt(live), requiredActions: live.user.requiredActions ?? [] }),
+  fields: (live) => ({
+    password: setAt(live),
+    requiredActions: live.user.requiredActions ?? [],
+    otp: live.hasOtp ? "set up" : undefined,
+  }),
   async wanted(realm, inputs, { live, recorded, previous, settle }) {
-    const requiredActions = (live?.user.requiredActions ?? []).filter(isOtp);
-    if (!live || !(live.password || live.federated)) return { password: anew, requiredActions };
-    if (await hasExpired(realm, live)) return { password: renewed, requiredActions };
+    const others = {
+      requiredActions: (live?.user.requiredActions ?? []).filter(isOtp),
+      // Not ours to change, but to know: with it no login tells whether the password is right.
+      otp: live && password.fields(live).otp,
+    };
+    if (!live || !(live.password || live.federated)) return { password: anew, ...others };
+    if (await hasExpired(realm, live)) return { password: renewed, ...others };
     const is = setAt(live);
     const changed = previous !== undefined && previous.password !== inputs.password;
-    if (!changed && recorded && recorded.fields.password?.written === is) return { requiredActions };
-    if (settle) {
-      return { password: (await isRight(realm, inputs, live)) ? is : anew, requiredActions };
-    }
+    const otpChanged = recorded !== undefined && recorded.fields.otp?.written !== others.otp;
+    if (!changed && !otpChanged && recorded?.fields.password?.written === is) return others;
+    if (settle) return { password: (await isRight(realm, inputs, live)) ? is : anew, ...others };
+    if (otpChanged) await warnOfOtp(realm, live);
     // A forecast without the state's record must not guess: the label, or the trace, tells.
-    return recorded ? { password: anew, requiredActions } : { requiredActions };
+    return recorded ? { password: anew, ...others } : others;
   },
   explain(field, is, wanted) {
     if (field === "password") {
@@ -181,12 +189,6 @@ async function removeCredential(realm: RealmSession, { user, password }: Live): 
 /** Tells with one login, so that a right password is not set again: history policies would refuse it. */
 async function isRight(realm: RealmSession, inputs: PasswordInputs, live: Live): Promise<boolean> {
   const { username } = inputs;
-  if (live.hasOtp) {
-    await warn(
-      `User '${username}' in realm '${realm.name}' has OTP set up, so a login cannot tell whether his password is the configured one: it was left as it is.`,
-    );
-    return true;
-  }
   await unlock(realm, live);
   for (const clientId of [inputs.client, "admin-cli"]) {
     const client = await realm.client(clientId);
@@ -195,10 +197,27 @@ async function isRight(realm: RealmSession, inputs: PasswordInputs, live: Live):
       await endSession(realm, client, answer.tokens);
       return true;
     }
+    if (live.hasOtp) {
+      // Unless the realm's direct grant asks for none, Keycloak answers as to a wrong password.
+      await warn(
+        `User '${username}' in realm '${realm.name}' has OTP set up, so a login cannot tell whether his password is the configured one: it was left as it is.`,
+      );
+      return true;
+    }
     if (answer.outcome === "not fully set up") return true;
     if (answer.outcome === "bad credentials") return false;
   }
   return false;
+}
+
+/** Said of what no field can show: an `up` cannot put it right, but has to look again. */
+function warnOfOtp(realm: RealmSession, { user, hasOtp }: Live): Promise<void> {
+  const about = `User '${user.username}' in realm '${realm.name}'`;
+  return warn(
+    hasOtp
+      ? `${about} has OTP set up since the last 'up': customers get no token while he has it (Users, ${user.username}, Credentials).`
+      : `${about} has no OTP any more: an 'up' sees whether his password is the configured one.`,
+  );
 }
 
 /**
