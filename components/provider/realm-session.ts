@@ -189,12 +189,12 @@ export class RealmSession {
     });
   }
 
-  /** The user's brute-force lock, if there is one. Never remembered: it ends by itself. */
-  async lockOf(user: { id: string; username: string }): Promise<{ failures: number } | undefined> {
+  /** What brute-force detection has counted. Never remembered: a lock ends by itself. */
+  async failedLogins(user: { id: string; username: string }): Promise<{ count: number; isLocked: boolean }> {
     const state = (await this.#read(`Reading whether user '${user.username}' is locked`, () =>
       this.admin.attackDetection.findOne({ realm: this.name, id: user.id }),
     )) as { disabled?: boolean; numFailures?: number } | undefined;
-    return state?.disabled ? { failures: state.numFailures ?? 0 } : undefined;
+    return { count: state?.numFailures ?? 0, isLocked: state?.disabled ?? false };
   }
 
   /** The realm's address, as its tokens name it unless its hostname is set otherwise. */

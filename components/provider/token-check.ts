@@ -294,15 +294,16 @@ async function causeOf(
   }
   const user = await realm.user(inputs.username);
   if (!user) return "the user is not there";
-  const lock = await realm.lockOf(user);
-  if (lock) {
-    return `the user is locked by brute-force detection after ${lock.failures} failed logins: unlock him (Users, ${inputs.username}), or wait`;
-  }
-  if (user.enabled === false) return `user '${inputs.username}' is disabled: enable him`;
   const credentials = await realm.credentials(user);
+  // Before a lock, which trying in vain may have brought about.
   if (credentials.some(({ type }) => type === "otp")) {
     return `user '${inputs.username}' has OTP set up, and a direct grant sends none: remove that credential (Users, ${inputs.username}, Credentials)`;
   }
+  const { count, isLocked } = await realm.failedLogins(user);
+  if (isLocked) {
+    return `the user is locked by brute-force detection after ${count} failed logins: unlock him (Users, ${inputs.username}), or wait`;
+  }
+  if (user.enabled === false) return `user '${inputs.username}' is disabled: enable him`;
   const pending = user.requiredActions ?? [];
   if (outcome === "not fully set up" && pending.length > 0) {
     const temporary = pending.includes("UPDATE_PASSWORD") ? " (the password is temporary)" : "";

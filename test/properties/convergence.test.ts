@@ -24,7 +24,7 @@ async function converges(state: StartingState): Promise<void> {
   const built = await Built.of(state);
   const { realm } = built;
   try {
-    const before = await realm.snapshot();
+    let before = await realm.snapshot();
     const stack = new Stack();
     await realm.noteWrites();
     const plans = await stack.preview(...built.program());
@@ -34,6 +34,20 @@ async function converges(state: StartingState): Promise<void> {
     );
     expectNothing(await realm.written(), "what the preview wrote");
 
+    for (const { says, cure } of built.obstacles()) {
+      const said = await stack.up(...built.program()).then(
+        () => "nothing",
+        (error: Error) => error.message,
+      );
+      expectNothing(says.test(said) ? [] : [said], "what up says of an obstacle");
+      const between = await realm.snapshot();
+      expectNothing(
+        differences(withoutOurs(before, built, before), withoutOurs(between, built, before)),
+        "what is not ours, with an obstacle",
+      );
+      await cure();
+      before = withoutOtp(before);
+    }
     await stack.up(...built.program());
     const { audiences } = stack.outs("token").token as { audiences: string[] };
     expectNothing(audiences.includes(built.clientId) ? [] : audiences, "the token's audiences");
@@ -57,6 +71,19 @@ async function converges(state: StartingState): Promise<void> {
   } finally {
     await built.delete();
   }
+}
+
+/** Whoever cures a realm of it takes it away for good. */
+function withoutOtp(snapshot: Representation): Representation {
+  return {
+    ...snapshot,
+    users: snapshot.users.map((user: Representation) => ({
+      ...user,
+      totp: false,
+      disableableCredentialTypes: [],
+      credentials: user.credentials.filter(({ type }: Representation) => type !== "otp"),
+    })),
+  };
 }
 
 /** What can be put back: where a password was set, neither it nor an empty label can. */
@@ -130,9 +157,9 @@ function withoutOursOfUser(user: Representation, was: Representation, built: Bui
   return {
     ...kept,
     attributes: Object.fromEntries(attributes),
-    credentials: right
-      ? user.credentials.map(({ id, createdDate }: Representation) => ({ id, createdDate }))
-      : [],
+    credentials: user.credentials
+      .filter(({ type }: Representation) => right || type === "otp")
+      .map(({ id, createdDate }: Representation) => ({ id, createdDate })),
     roleMappings: {
       ...user.roleMappings,
       realmMappings: (user.roleMappings.realmMappings ?? []).filter(

@@ -10,7 +10,9 @@ async function federated(t: ExecutionContext, password: string): Promise<Corner>
   const realm = await TestRealm.create();
   t.teardown(() => realm.delete());
   const corner = new Corner(realm);
-  await federate(realm, await startDirectory(t, corner.username, password));
+  const directory = await startDirectory(corner.username, password);
+  t.teardown(directory.stop);
+  await federate(realm, directory.address);
   await realm.noteWrites();
   warned();
   return corner;

@@ -5,7 +5,6 @@ import { mkdtemp, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import type { ExecutionContext } from "ava";
 import { cache, exists, fillOnce } from "../../dev/folders.ts";
 import { fetchFromMaven } from "../../dev/maven.ts";
 import type { TestRealm } from "./keycloak.ts";
@@ -14,8 +13,13 @@ const version = "7.0.3";
 const admin = { dn: "cn=admin", password: "directory-admin" };
 const base = "dc=example,dc=org";
 
-/** Starts a directory with one person in it; it ends with the test. @returns its address. */
-export async function startDirectory(t: ExecutionContext, uid: string, password: string): Promise<string> {
+export interface Directory {
+  readonly address: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a directory with one person in it. */
+export async function startDirectory(uid: string, password: string): Promise<Directory> {
   const people = await mkdtemp(path.join(tmpdir(), "directory-"));
   const ldif = path.join(people, "people.ldif");
   await writeFile(ldif, entries(uid, password));
@@ -28,14 +32,14 @@ export async function startDirectory(t: ExecutionContext, uid: string, password:
     ].flat(),
     { stdio: ["ignore", "pipe", "inherit"] },
   );
-  t.teardown(async () => {
+  const stop = async () => {
     const ended = once(server, "exit");
     server.kill();
     await ended;
-  });
+  };
   for await (const line of createInterface(server.stdout)) {
     const port = /connections on port (\d+)/.exec(line)?.[1];
-    if (port) return `ldap://127.0.0.1:${port}`;
+    if (port) return { address: `ldap://127.0.0.1:${port}`, stop };
   }
   throw new Error("The directory ended before it listened.");
 }

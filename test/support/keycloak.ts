@@ -215,9 +215,13 @@ export class TestRealm {
   }
 
   /** Has brute-force detection lock the user, in a realm with the settings {@link locksOut}. */
-  async lockOut(username: string, clientId?: string): Promise<void> {
+  lockOut(username: string, clientId?: string): Promise<void> {
+    return this.failLogins(username, locksOut.failureFactor, clientId);
+  }
+  /** So many failed logins, in a realm that counts them. */
+  async failLogins(username: string, times: number, clientId?: string): Promise<void> {
     const { id } = await this.user(username);
-    for (let failures = 1; failures <= locksOut.failureFactor; failures += 1) {
+    for (let failures = 1; failures <= times; failures += 1) {
       await this.directGrant("nobody's", username, clientId);
       // Keycloak counts behind the answer's back, and a failure counted late would lock him anew.
       while ((await this.admin("GET", `/attack-detection/brute-force/users/${id}`)).numFailures < failures) {

@@ -3,8 +3,9 @@
 // realm serves many.
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
+import { type Directory, federate, startDirectory } from "./directory.ts";
 import type { Declared } from "./engine.ts";
-import { locksOut, type Representation, TestRealm } from "./keycloak.ts";
+import { locksOut, otpCredential, type Representation, TestRealm } from "./keycloak.ts";
 
 export const configured = "The configured one 1!";
 const ofSomebody = "Somebody's own 2?";
@@ -50,6 +51,8 @@ export interface UserState {
   readonly password: "none" | "right" | "wrong" | "right, temporary" | "wrong, temporary";
   readonly label: boolean;
   readonly locked: boolean;
+  /** A second factor: no direct grant brings a token before it has gone. */
+  readonly otp: boolean;
 }
 
 /** Realms that differ in what they demand. */
@@ -63,6 +66,7 @@ export const realmKinds = {
     name: "tenant 100%",
     settings: locksOut,
   },
+  "with people from a read-only directory": { name: "fédération", settings: {} },
 } as const;
 export type RealmKind = keyof typeof realmKinds;
 
@@ -84,6 +88,7 @@ const userState: fc.Arbitrary<UserState> = fc.record({
   password: fc.constantFrom("none", "right", "wrong", "right, temporary", "wrong, temporary"),
   label: fc.boolean(),
   locked: fc.boolean(),
+  otp: fc.nat(5).map((chance) => chance === 0),
 });
 
 export const startingState: fc.Arbitrary<StartingState> = fc.record({
@@ -120,6 +125,9 @@ export const startingState: fc.Arbitrary<StartingState> = fc.record({
 });
 
 const realms = new Map<RealmKind, Promise<TestRealm>>();
+const directories: Directory[] = [];
+/** The one person in the directory. */
+const person = { uid: "person", password: "The directory's 5!" };
 
 export function realmOf(kind: RealmKind): Promise<TestRealm> {
   let realm = realms.get(kind);
@@ -132,6 +140,7 @@ export function realmOf(kind: RealmKind): Promise<TestRealm> {
 
 export async function deleteRealms(): Promise<void> {
   for (const realm of realms.values()) await (await realm.catch(() => undefined))?.delete();
+  for (const directory of directories) await directory.stop();
 }
 
 async function makeRealm(kind: RealmKind): Promise<TestRealm> {
@@ -162,6 +171,11 @@ async function makeRealm(kind: RealmKind): Promise<TestRealm> {
         : []),
     ],
   });
+  if (kind === "with people from a read-only directory") {
+    const directory = await startDirectory(person.uid, person.password);
+    directories.push(directory);
+    await federate(realm, directory.address);
+  }
   await realm.admin("POST", "/roles", { name: "of-others" });
   await realm.admin("POST", "/groups", { name: "others" });
   await realm.admin("POST", "/identity-provider/instances", {
@@ -182,13 +196,15 @@ export class Built {
   readonly username: string;
   readonly roleName: string;
   readonly mapperName = "fix-audience";
+  /** The one that the program has configured. */
+  password: string = configured;
 
   private constructor(realm: TestRealm, state: StartingState) {
     const suffix = randomBytes(4).toString("hex");
     this.realm = realm;
     this.state = state;
     this.clientId = `${state.clientPrefix}-${suffix}`;
-    this.username = `${state.userPrefix}${suffix}`;
+    this.username = this.isFederated ? person.uid : `${state.userPrefix}${suffix}`;
     this.roleName = `${state.rolePrefix}-${suffix}`;
   }
 
@@ -199,6 +215,30 @@ export class Built {
     if (state.user) await built.#makeUser(state.user);
     if (state.user) await built.#mapRoles();
     return built;
+  }
+
+  /** Does the user come from the directory, which nobody writes to? */
+  get isFederated(): boolean {
+    return this.state.realm === "with people from a read-only directory" && this.state.user !== null;
+  }
+
+  /** What stands in the way of a token and is not ours to change: what `up` has to say, and what somebody then does. */
+  obstacles(): { says: RegExp; cure: () => Promise<void> }[] {
+    const { user } = this.state;
+    const otp = {
+      says: /has OTP set up, and a direct grant sends none/,
+      cure: () => this.realm.removeOtp(this.username),
+    };
+    const refused = {
+      says: /read-only user federation: set the configured password there, or configure/,
+      cure: async () => {
+        this.password = person.password;
+      },
+    };
+    return [
+      ...(user?.otp ? [otp] : []),
+      ...(this.isFederated && this.password !== person.password ? [refused] : []),
+    ];
   }
 
   /** What the program declares: all five, and the check. */
@@ -215,9 +255,9 @@ export class Built {
       declared("audience", { client, mapper: this.mapperName }),
       declared("role", { role: roleName }),
       declared("user", { username }),
-      declared("password", { username, client, password: configured }),
+      declared("password", { username, client, password: this.password }),
       declared("role-mappings", { username, roles, ownRole: roleName }),
-      declared("token", { client, username, password: configured, roles, after: [] }),
+      declared("token", { client, username, password: this.password, roles, after: [] }),
     ];
   }
 
@@ -229,7 +269,7 @@ export class Built {
       audience: plan(mapper),
       role: plan(role),
       user: plan(user),
-      password: plan(user && user.password !== "none"),
+      password: plan(user && (this.isFederated || user.password !== "none")),
       "role-mappings": plan(user && this.#mappedNames().length > 0),
       token: "create",
     };
@@ -297,27 +337,8 @@ export class Built {
   async #makeUser(state: UserState): Promise<void> {
     const { password } = state;
     const { realm } = this;
-    await realm.admin("POST", "/users", {
-      username: this.username,
-      enabled: true,
-      emailVerified: state.emailVerified,
-      ...(state.email && { email: `${randomBytes(4).toString("hex")}@example.org` }),
-      firstName: state.firstName,
-      lastName: state.lastName,
-      ...(state.attributes && {
-        attributes: { phone: ["0123"], colours: ["red", "green"], site: ["south"] },
-      }),
-      ...(state.group && { groups: ["others"] }),
-      ...(password !== "none" && {
-        credentials: [
-          {
-            type: "password",
-            value: password.startsWith("right") ? configured : ofSomebody,
-            temporary: false,
-          },
-        ],
-      }),
-    });
+    if (this.isFederated) await this.#takeFromDirectory(state);
+    else await this.#makeLocalUser(state);
     const { id } = await this.user();
     // Elsewhere nobody counts failed logins.
     if (state.locked && this.state.realm === "with a demanding profile") {
@@ -338,7 +359,7 @@ export class Built {
       const role = await realm.admin("GET", `/clients/${account.id}/roles/view-groups`);
       await realm.admin("POST", `/users/${id}/role-mappings/clients/${account.id}`, [role]);
     }
-    if (state.label && password !== "none") {
+    if (state.label && password !== "none" && !this.isFederated) {
       const [credential] = await realm.credentials(this.username);
       await realm.admin("PUT", `/users/${id}/credentials/${credential.id}/userLabel`, "somebody's label");
     }
@@ -349,6 +370,44 @@ export class Built {
       enabled: state.enabled,
       requiredActions: [...requiredActions],
     });
+  }
+
+  async #makeLocalUser({ password, ...state }: UserState): Promise<void> {
+    await this.realm.admin("POST", "/users", {
+      username: this.username,
+      enabled: true,
+      emailVerified: state.emailVerified,
+      ...(state.email && { email: `${randomBytes(4).toString("hex")}@example.org` }),
+      firstName: state.firstName,
+      lastName: state.lastName,
+      ...(state.attributes && {
+        attributes: { phone: ["0123"], colours: ["red", "green"], site: ["south"] },
+      }),
+      ...(state.group && { groups: ["others"] }),
+      credentials: [
+        ...(password === "none"
+          ? []
+          : [
+              {
+                type: "password",
+                value: password.startsWith("right") ? configured : ofSomebody,
+                temporary: false,
+              },
+            ]),
+        ...(state.otp ? [otpCredential] : []),
+      ],
+    });
+  }
+
+  /** Keycloak makes its own copy of him when it first sees him. */
+  async #takeFromDirectory({ password, emailVerified, group, otp }: UserState): Promise<void> {
+    if (!password.startsWith("wrong")) this.password = person.password;
+    const user = await this.user();
+    await this.realm.admin("PUT", `/users/${user.id}`, { ...user, emailVerified });
+    if (otp) await this.realm.addOtp(this.username);
+    if (!group) return;
+    const [others] = await this.realm.admin("GET", "/groups");
+    await this.realm.admin("PUT", `/users/${user.id}/groups/${others.id}`);
   }
 
   #mappedNames(): string[] {

@@ -64,7 +64,7 @@ export const password: Kind<PasswordInputs, Live> = {
     const is = setAt(live);
     const changed = previous !== undefined && previous.password !== inputs.password;
     const otpChanged = recorded !== undefined && recorded.fields.otp?.written !== others.otp;
-    if (!changed && !otpChanged && recorded?.fields.password?.written === is) return others;
+    if (recorded && !changed && !otpChanged && recorded.fields.password?.written === is) return others;
     if (settle) return { password: (await isRight(realm, inputs, live)) ? is : anew, ...others };
     if (otpChanged) await warnOfOtp(realm, live);
     // A forecast without the state's record must not guess: the label, or the trace, tells.
@@ -190,18 +190,18 @@ async function removeCredential(realm: RealmSession, { user, password }: Live): 
 async function isRight(realm: RealmSession, inputs: PasswordInputs, live: Live): Promise<boolean> {
   const { username } = inputs;
   await unlock(realm, live);
+  if (live.hasOtp) {
+    // Keycloak would answer as to a wrong password, and count it as one.
+    await warn(
+      `User '${username}' in realm '${realm.name}' has OTP set up, so a login cannot tell whether his password is the configured one: it was left as it is.`,
+    );
+    return true;
+  }
   for (const clientId of [inputs.client, "admin-cli"]) {
     const client = await realm.client(clientId);
     const answer = await directGrant(realm, client, username, inputs.password);
     if (answer.outcome === "token") {
       await endSession(realm, client, answer.tokens);
-      return true;
-    }
-    if (live.hasOtp) {
-      // Unless the realm's direct grant asks for none, Keycloak answers as to a wrong password.
-      await warn(
-        `User '${username}' in realm '${realm.name}' has OTP set up, so a login cannot tell whether his password is the configured one: it was left as it is.`,
-      );
       return true;
     }
     if (answer.outcome === "not fully set up") return true;
@@ -222,18 +222,20 @@ function warnOfOtp(realm: RealmSession, { user, hasOtp }: Live): Promise<void> {
 
 /**
  * A locked user's right password is answered like a wrong one, and setting it anew would not unlock him. He is
- * enabled in the same `up`, so the lock has to go, too; what it told of is said.
+ * enabled in the same `up`, so the lock has to go, too; what it told of is said. Earlier failures go with it, which a
+ * right login would clear as well: the one that may come now must not be one too many.
  */
 async function unlock(realm: RealmSession, { user }: Live): Promise<void> {
-  const lock = await realm.lockOf(user);
-  if (!lock) return;
+  const { count, isLocked } = await realm.failedLogins(user);
+  if (count === 0 && !isLocked) return;
   await realm.write(
     `Unlocking user '${user.username}'`,
     [],
     () => realm.admin.attackDetection.del({ realm: realm.name, id: user.id }),
-    async () => (await realm.lockOf(user)) === undefined,
+    async () => (await realm.failedLogins(user)).count === 0,
   );
+  if (!isLocked) return;
   await warn(
-    `User '${user.username}' in realm '${realm.name}' was locked by brute-force detection after ${lock.failures} failed logins, and has been unlocked: see who tries his password.`,
+    `User '${user.username}' in realm '${realm.name}' was locked by brute-force detection after ${count} failed logins, and has been unlocked: see who tries his password.`,
   );
 }
