@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import getPort, { portNumbers } from "get-port";
-import { toolPath } from "../dev/environment.ts";
+import { neutralEnvironment, toolPath } from "../dev/environment.ts";
 import { compileCache } from "../dev/folders.ts";
 import { startKeycloak, stopKeycloak } from "../dev/keycloak.ts";
 import { engineSteps, failWith, runSteps } from "../dev/steps.ts";
@@ -156,12 +156,9 @@ async function startServers(): Promise<void> {
   ]);
 }
 
-/** What all commands get; the caller's own Keycloak, stacks and state are no business of theirs. */
+/** What all commands get. */
 async function benchEnvironment(): Promise<NodeJS.ProcessEnv> {
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => name === "PULUMI_HOME" || !/^(PULUMI|KEYCLOAK|TEST_KEYCLOAK|KC)_/.test(name),
-  );
-  return { ...Object.fromEntries(inherited), PATH: await toolPath(), NODE_COMPILE_CACHE: compileCache };
+  return { ...neutralEnvironment(), PATH: await toolPath(), NODE_COMPILE_CACHE: compileCache };
 }
 
 interface Surroundings {

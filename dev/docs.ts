@@ -13,6 +13,7 @@ import { changeMapper, changeUser, doByHand } from "../test/support/by-hand.ts";
 import { TestRealm } from "../test/support/keycloak.ts";
 import { apiFile, apiReference } from "./api-reference.ts";
 import { copyClone } from "./clone.ts";
+import { neutralEnvironment } from "./environment.ts";
 import { root } from "./folders.ts";
 import { failWith, runSteps } from "./steps.ts";
 import { terminalSvg } from "./terminal-svg.ts";
@@ -145,12 +146,10 @@ async function scenes(port: number, folder: string, run: Run): Promise<void> {
   );
 }
 
-/** The caller's own Keycloak, stacks and state are no business of the pictures. */
+/** Neither do the pictures depend on how the caller's terminal looks. */
 function environment(port: number): Record<string, string | undefined> {
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => name === "PULUMI_HOME" || !/^(PULUMI|KEYCLOAK|KC)_|^(NO_COLOR|CI)$/.test(name),
-  );
-  return { ...Object.fromEntries(inherited), KEYCLOAK_PORT: `${port}`, FORCE_COLOR: "1" };
+  const { NO_COLOR: _noColor, CI: _ci, ...neutral } = neutralEnvironment();
+  return { ...neutral, KEYCLOAK_PORT: `${port}`, FORCE_COLOR: "1" };
 }
 
 /** What stands at the end; what was shown meanwhile is gone from a terminal by then. */

@@ -1,5 +1,5 @@
 // The local environment: the variables that point the Pulumi CLI at this clone's own state, passphrase and Keycloak,
-// as far as the caller has not set them.
+// as far as the caller has not set them. And the neutral one, for what has nothing to do with the caller's own.
 
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
@@ -39,6 +39,14 @@ export async function localEnvironment(stack?: string): Promise<Environment> {
     ...given,
     PATH: await toolPath(),
   };
+}
+
+/** The caller's environment without his own Keycloak, stacks and state. His CLI's home stays: the plugins are there. */
+export function neutralEnvironment(): Environment {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => name === "PULUMI_HOME" || !/^(PULUMI|KEYCLOAK|TEST_KEYCLOAK|KC)_/.test(name),
+  );
+  return Object.fromEntries(inherited);
 }
 
 /** Does the stack's own configuration say where its Keycloak is? */

@@ -7,7 +7,7 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
-import { toolPath } from "./environment.ts";
+import { neutralEnvironment, toolPath } from "./environment.ts";
 import { compileCache, root } from "./folders.ts";
 import { type RunningKeycloak, shortLived, startKeycloak, stopKeycloak } from "./keycloak.ts";
 import { endProcesses, listProcesses } from "./processes.ts";
@@ -138,13 +138,9 @@ function marked() {
   return { [name]: value };
 }
 
-/** The caller's own Keycloak, stacks and state are no business of the tests. */
 async function testEnvironment(): Promise<Record<string, string | undefined>> {
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => name === "PULUMI_HOME" || !/^(PULUMI|KEYCLOAK|TEST_KEYCLOAK)_/.test(name),
-  );
   return {
-    ...Object.fromEntries(inherited),
+    ...neutralEnvironment(),
     ...marked(),
     PATH: await toolPath(),
     PULUMI_SKIP_UPDATE_CHECK: "true",

@@ -181,11 +181,13 @@ export class KeycloakSession {
         minTimeout: pause.first,
         maxTimeout: Math.max(pause.first, this.connection.timeout * pause.longest),
         randomize: true,
-        shouldRetry: async ({ error, retryDelay }) => {
+        shouldRetry: async ({ error, attemptNumber, retryDelay }) => {
           if (!(error instanceof PassingError)) return false;
           if (error.status === 401 && ++unauthorised > anewAtMost) return false;
           const wait = error.wait ?? 0;
-          if (Date.now() + Math.max(wait, retryDelay) > deadline()) return false;
+          // One silent connection may be an accident, also where it is the first.
+          const isAccident = attemptNumber === 1 && !this.#hasAnswered && wait === 0;
+          if (!isAccident && Date.now() + Math.max(wait, retryDelay) > deadline()) return false;
           if (wait > longWait || Date.now() - start > longWait) await this.#sayWaiting(error);
           await sleep(wait);
           return true;

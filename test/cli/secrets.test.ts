@@ -62,8 +62,8 @@ for (const where of ["environment", "config"] as const) {
     };
 
     const doomed = new DoomedUp(here);
-    const settings = await Promise.race([doomed.end(60_000), until(() => realm.user("customer"))]);
-    t.truthy(settings, `killed before its end: ${doomed.output}`);
+    const user = await Promise.race([doomed.end(60_000), soon(() => realm.user("customer"), 60_000)]);
+    t.truthy(user, `killed before its end: ${doomed.output}`);
     t.true((await doomed.kill("everything")) > 0, doomed.output);
     texts.set("output of the killed up", doomed.output);
     await keepFiles("killed");
@@ -99,10 +99,12 @@ for (const where of ["environment", "config"] as const) {
   });
 }
 
-async function until<T>(condition: () => Promise<T | undefined>): Promise<T> {
+/** What is there within so many milliseconds. */
+async function soon<T>(find: () => Promise<T | undefined>, milliseconds: number): Promise<T | undefined> {
+  const end = Date.now() + milliseconds;
   for (;;) {
-    const met = await condition();
-    if (met) return met;
+    const found = await find();
+    if (found || Date.now() > end) return found;
     await sleep(20);
   }
 }
