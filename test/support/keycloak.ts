@@ -254,7 +254,8 @@ export class TestRealm {
       this.admin("GET", "/clients"),
       this.admin("GET", "/roles?briefRepresentation=false"),
       this.admin("GET", "/users?briefRepresentation=false&max=100"),
-      this.admin("GET", "/users/profile"),
+      // Old releases have none.
+      this.admin("GET", "/users/profile").catch(() => undefined),
     ]);
     const details = await Promise.all(
       users.map(async (user: { id: string }) => ({
@@ -266,7 +267,13 @@ export class TestRealm {
         sessions: (await this.admin("GET", `/users/${user.id}/sessions`)).length,
       })),
     );
-    return { settings, clients, roles: sorted(roles), users: sorted(details), profile };
+    return {
+      settings,
+      clients: clients.map(withScopesInOrder),
+      roles: sorted(roles),
+      users: sorted(details),
+      profile,
+    };
   }
 }
 
@@ -308,6 +315,16 @@ export class TestAdmin {
   delete(): Promise<void> {
     return admin("DELETE", `/master/users/${this.#id}`);
   }
+}
+
+/** Two nodes of a cluster list a client's scopes each in its own order. */
+function withScopesInOrder(client: Representation): Representation {
+  const { defaultClientScopes = [], optionalClientScopes = [] } = client;
+  return {
+    ...client,
+    defaultClientScopes: defaultClientScopes.toSorted(),
+    optionalClientScopes: optionalClientScopes.toSorted(),
+  };
 }
 
 function sorted(items: { id: string }[]): { id: string }[] {

@@ -143,34 +143,31 @@ export async function deleteRealms(): Promise<void> {
   for (const directory of directories) await directory.stop();
 }
 
-async function makeRealm(kind: RealmKind): Promise<TestRealm> {
-  const { name, settings } = realmKinds[kind];
-  const realm = await TestRealm.create(settings, null, `${name} ${randomBytes(3).toString("hex")}`);
+/** Before it, a realm has no user profile unless somebody switches the feature on. */
+const hasProfile = Number.parseInt(process.env.TEST_KEYCLOAK_VERSION ?? "99", 10) >= 24;
+
+const demanded = [
+  { name: "site", validations: { options: { options: ["north", "south"] } } },
+  { name: "badge", validations: { length: { min: 12, max: 20 } } },
+];
+
+async function changeProfile(realm: TestRealm, required: readonly { name: string }[]): Promise<void> {
   const profile = await realm.admin("GET", "/users/profile");
-  const permissions = { view: ["admin", "user"], edit: ["admin", "user"] };
+  const rest = {
+    required: { roles: ["user"] },
+    permissions: { view: ["admin", "user"], edit: ["admin", "user"] },
+  };
   await realm.admin("PUT", "/users/profile", {
     ...profile,
     unmanagedAttributePolicy: "ENABLED",
-    attributes: [
-      ...profile.attributes,
-      ...(kind === "with a demanding profile"
-        ? [
-            {
-              name: "site",
-              required: { roles: ["user"] },
-              permissions,
-              validations: { options: { options: ["north", "south"] } },
-            },
-            {
-              name: "badge",
-              required: { roles: ["user"] },
-              permissions,
-              validations: { length: { min: 12, max: 20 } },
-            },
-          ]
-        : []),
-    ],
+    attributes: [...profile.attributes, ...required.map((attribute) => ({ ...attribute, ...rest }))],
   });
+}
+
+async function makeRealm(kind: RealmKind): Promise<TestRealm> {
+  const { name, settings } = realmKinds[kind];
+  const realm = await TestRealm.create(settings, null, `${name} ${randomBytes(3).toString("hex")}`);
+  if (hasProfile) await changeProfile(realm, kind === "with a demanding profile" ? demanded : []);
   if (kind === "with people from a read-only directory") {
     const directory = await startDirectory(person.uid, person.password);
     directories.push(directory);
