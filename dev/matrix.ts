@@ -1,5 +1,5 @@
-// `npm run test:matrix`: the main path on every Keycloak that we say we support, one server at a time, and the result of
-// each in docs/versions.md. With versions as arguments: those alone, and the file stays as it is.
+// `npm run test:matrix`: the main path and drift made up by chance on every Keycloak that we say we support, one server at a
+// time, and the result of each in docs/versions.md. With versions as arguments: those alone, and the file stays as it is.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -12,7 +12,14 @@ const versions = ["18.0.2", "20.0.5", "22.0.5", "24.0.5", "25.0.6", "26.0.8", "2
 /** Fresh realm, second up, adoption of realms done by hand, drift and repair, destroy: through the real CLI. */
 const mainPath = ["fresh-realm", "adopt", "drift"].map((name) => `test/cli/${name}.test.ts`);
 /** The other tests of drift take longer than all of these. */
-const titles = ["one up makes a fresh realm ready*", "a realm that *", "watching*"];
+const titles = [
+  "one up makes a fresh realm ready*",
+  "a realm that *",
+  "watching*",
+  "*combinations of drift*",
+];
+/** The property test of drift, with so many combinations on each. */
+const drift = { file: "test/properties/drift.test.ts", runs: 20 };
 
 interface Result {
   readonly version: string;
@@ -40,10 +47,11 @@ console.log(`${total("passed")} passed, ${total("failed")} failed`);
 async function run(version: string, lint: boolean): Promise<Result> {
   const start = Date.now();
   const script = path.join(import.meta.dirname, "test.ts");
-  const which = [...mainPath, ...titles.map((title) => `--match=${title}`)];
+  const which = [...mainPath, drift.file, ...titles.map((title) => `--match=${title}`)];
   const args = ["--keycloak", version, ...(lint ? [] : ["--no-lint"]), "--concurrency=1", ...which];
   const { stdout } = await execa(process.execPath, [script, ...args], {
     cwd: root,
+    env: { TEST_RUNS: `${drift.runs}` },
     stdin: "ignore",
     stdout: ["pipe", "inherit"],
     stderr: "inherit",
@@ -60,7 +68,7 @@ function tableOf(all: readonly Result[]): string {
       `| ${version} | ${failed === 0 ? "passes" : "fails"} | ${passed} | ${failed} | ${seconds} s |`,
   );
   return [
-    "| Keycloak | main path | tests passed | failed | took |",
+    "| Keycloak | main path and drift | tests passed | failed | took |",
     "| --- | --- | --- | --- | --- |",
     ...rows,
   ].join("\n");
@@ -74,6 +82,8 @@ empty database, the main path is run through the real Pulumi CLI: a fresh realm 
 with a token; a second run changes nothing; drift is shown in words and repaired; a realm done by hand, right or wrong
 in everything, is adopted; and destroy leaves the realm as it was found. Tests:
 ${mainPath.map((file) => `\`${file}\``).join(", ")}.
+Then ${drift.runs} combinations of drift on all five objects (\`${drift.file}\`): each previews a clean realm before the
+drift and, where it can be repaired, after it, so there are more than ${drift.runs} previews a release that must not give a false alarm.
 
 ${content}
 
