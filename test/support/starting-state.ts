@@ -69,6 +69,8 @@ export const realmKinds = {
   "with people from a read-only directory": { name: "fédération", settings: {} },
 } as const;
 export type RealmKind = keyof typeof realmKinds;
+/** The one whose user, where there is one, is not Keycloak's own. */
+export const ofDirectory: RealmKind = "with people from a read-only directory";
 
 const text = fc.constantFrom("Somebody", "Zoë", "O'Neil", "李");
 const flag = fc.constantFrom("true", "false", undefined);
@@ -168,7 +170,7 @@ async function makeRealm(kind: RealmKind): Promise<TestRealm> {
   const { name, settings } = realmKinds[kind];
   const realm = await TestRealm.create(settings, null, `${name} ${randomBytes(3).toString("hex")}`);
   if (hasProfile) await changeProfile(realm, kind === "with a demanding profile" ? demanded : []);
-  if (kind === "with people from a read-only directory") {
+  if (kind === ofDirectory) {
     const directory = await startDirectory(person.uid, person.password);
     directories.push(directory);
     await federate(realm, directory.address);
@@ -216,7 +218,7 @@ export class Built {
 
   /** Does the user come from the directory, which nobody writes to? */
   get isFederated(): boolean {
-    return this.state.realm === "with people from a read-only directory" && this.state.user !== null;
+    return this.state.realm === ofDirectory && this.state.user !== null;
   }
 
   /** What stands in the way of a token and is not ours to change: what `up` has to say, and what somebody then does. */
