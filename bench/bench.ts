@@ -55,8 +55,11 @@ try {
   await startServers();
   const environment = await benchEnvironment();
   const log = new AccessLog(home);
-  const realmsOf = new Map<string, Realms>();
-  for (const count of options.sizes) await roundsAt(count, { options, environment, log, realmsOf });
+  let realms: Realms | undefined;
+  for (const count of options.sizes) {
+    realms = await Realms.create(count, realms);
+    await roundsAt(realms, { options, environment, log });
+  }
   process.exitCode = exitCodeOf((await report(false)).verdicts);
 } catch (error) {
   // Minutes of work are worth a look, also where the rest is missing.
@@ -165,8 +168,6 @@ interface Surroundings {
   readonly options: Options;
   readonly environment: NodeJS.ProcessEnv;
   readonly log: AccessLog;
-  /** By contestant; they grow from size to size. */
-  readonly realmsOf: Map<string, Realms>;
 }
 
 interface Entrant {
@@ -178,10 +179,10 @@ interface Entrant {
   readonly rounds: number;
 }
 
-async function roundsAt(count: number, surroundings: Surroundings): Promise<void> {
+async function roundsAt(realms: Realms, surroundings: Surroundings): Promise<void> {
   const { rounds, quick } = surroundings.options;
-  const entrants = await entrantsAt(count, surroundings);
-  const title = count === 1 ? "1 realm" : `${count} realms`;
+  const entrants = await entrantsAt(realms, surroundings);
+  const title = realms.all.length === 1 ? "1 realm" : `${realms.all.length} realms`;
   const most = rounds ?? (quick ? quickRounds.most : defaultRounds);
   let longest = 0;
   let done = 0;
@@ -190,28 +191,27 @@ async function roundsAt(count: number, surroundings: Surroundings): Promise<void
     const late = start - started + longest > quickLimit;
     if (quick && rounds === undefined && round > quickRounds.least && late) break;
     console.log(`\n${title}, ${round === 0 ? "warming up" : `round ${round}`}`);
-    const present = entrants.filter((entrant) => round <= entrant.rounds);
-    const turn = round % present.length;
-    const inOrder = [...present.slice(turn), ...present.slice(0, turn)];
-    for (const operation of operations) await takeTurns(operation, inOrder, round, surroundings);
+    // What starts a Java for every call has nothing that a warm-up would warm.
+    const present = entrants.filter((entrant) =>
+      round === 0 ? !entrant.contestant.slow : round <= entrant.rounds,
+    );
+    const first = round % present.length;
+    for (const entrant of [...present.slice(first), ...present.slice(0, first)])
+      await takeTurn(entrant, round, surroundings);
     longest = Math.max(longest, Date.now() - start);
     done = round;
   }
   if (done < stableRounds) console.log(`\nOnly ${done} rounds: take the figures for a hint.`);
 }
 
-async function entrantsAt(count: number, { options, realmsOf }: Surroundings): Promise<Entrant[]> {
+async function entrantsAt(realms: Realms, { options }: Surroundings): Promise<Entrant[]> {
   const entrants: Entrant[] = [];
+  const count = realms.all.length;
   for (const contestant of options.contestants) {
-    const { name, works } = contestant;
-    const wanted = options.quick ? neededAt(count).get(name) : new Set(operations);
+    const wanted = options.quick ? neededAt(count).get(contestant.name) : new Set(operations);
     const ofItsOwn = contestant.rounds?.(count) ?? Number.POSITIVE_INFINITY;
     if (!wanted || ofItsOwn === 0) continue;
-    // Floors only need the names.
-    const realms = works ? await Realms.create(name, count, realmsOf.get(name)) : Realms.named(name, count);
-    realmsOf.set(name, realms);
-    if (works) await realms.clear();
-    const own = path.join(folder, `${name}-${count}`);
+    const own = path.join(folder, `${contestant.name}-${count}`);
     await mkdir(own);
     const prepared = await contestant.prepare({ realms, folder: own });
     const rounds = contestant.slow && options.quick ? 1 : ofItsOwn;
@@ -220,18 +220,20 @@ async function entrantsAt(count: number, { options, realmsOf }: Surroundings): P
   return entrants;
 }
 
-/** One operation, one contestant after the other. */
-async function takeTurns(
-  operation: Operation,
-  entrants: readonly Entrant[],
-  round: number,
-  surroundings: Surroundings,
-): Promise<void> {
+/** All operations of one contestant, one after the other. */
+async function takeTurn(entrant: Entrant, round: number, surroundings: Surroundings): Promise<void> {
+  const { contestant, prepared, realms, wanted } = entrant;
   const seen: string[] = [];
-  for (const entrant of entrants) {
-    const command = entrant.prepared.commands[operation];
-    if (!command || !(await isDue(operation, entrant, round))) continue;
-    const { contestant, realms } = entrant;
+  if (contestant.works) await realms.clear();
+  await prepared.forget?.();
+  for (const operation of operations) {
+    const command = prepared.commands[operation];
+    if (!command || (operation !== "fresh" && !wanted.has(operation))) continue;
+    // Of something this slow no more than is asked for.
+    if (operation === "fresh" && contestant.slow && !wanted.has("fresh")) {
+      await realms.makeReady();
+      continue;
+    }
     if (operation === "drift" && contestant.works) await realms.tamper();
     const { sample, asked } = await measured(entrant, operation, command, surroundings);
     if (operation === "fresh" && contestant.works && !verified.has(entrant)) {
@@ -246,26 +248,12 @@ async function takeTurns(
       all.push({ contestant: requests.name, operation, ...again });
     }
     for (const each of all) {
-      seen.push(`${each.contestant} ${each.seconds.toFixed(2)}`);
+      const name = each.contestant === contestant.name ? operation : each.contestant;
+      seen.push(`${name} ${each.seconds.toFixed(2)}`);
       if (round > 0) samples.push({ realms: realms.all.length, round, ...each });
     }
   }
-  if (seen.length > 0) console.log(`  ${operation.padEnd(8)} ${seen.join(" · ")}`);
-}
-
-/** Everybody begins with untouched realms; whose fresh run is of no interest keeps what he has. */
-async function isDue(operation: Operation, entrant: Entrant, round: number): Promise<boolean> {
-  const { contestant, prepared, realms, wanted } = entrant;
-  // What starts a Java for every call has nothing that a warm-up would warm.
-  if (contestant.slow && round === 0) {
-    if (operation === "fresh" && !wanted.has("fresh")) await realms.makeReady();
-    return false;
-  }
-  if (operation !== "fresh") return wanted.has(operation);
-  if (!wanted.has("fresh")) return round === 0;
-  await prepared.forget?.();
-  if (contestant.works) await realms.clear();
-  return true;
+  console.log(`  ${contestant.name.padEnd(20)} ${seen.join(" · ")}`);
 }
 
 async function measured(

@@ -1,5 +1,5 @@
-// The realms that a contestant works on, its own, so that all can take turns command by command: made once, put back to
-// untouched before each fresh run, all by plain requests and outside the measured time.
+// The realms that all contestants work on in turn: made once, put back to untouched before each turn, all by plain
+// requests and outside the measured time. Shared, since with each realm more Keycloak takes longer to see what an admin may.
 import { changeUser, doByHand } from "../test/support/by-hand.ts";
 import { TestRealm } from "../test/support/keycloak.ts";
 
@@ -19,15 +19,10 @@ export class Realms {
   }
 
   /** So many realms with client `cim`, those of `smaller` among them. */
-  static async create(prefix: string, count: number, smaller: Realms | undefined): Promise<Realms> {
+  static async create(count: number, smaller: Realms | undefined): Promise<Realms> {
     const all = [...(smaller?.all ?? [])];
-    while (all.length < count) all.push(await TestRealm.create({}, {}, `${prefix}-${all.length + 1}`));
+    while (all.length < count) all.push(await TestRealm.create({}, {}, `bench-${all.length + 1}`));
     return new Realms(all);
-  }
-
-  /** Realms for those who only need their names: they are in no Keycloak. */
-  static named(prefix: string, count: number): Realms {
-    return new Realms(Array.from({ length: count }, (_, index) => new TestRealm(`${prefix}-${index + 1}`)));
   }
 
   /** What a contestant would have made, for one whose fresh run is not asked for. */

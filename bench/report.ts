@@ -256,12 +256,13 @@ ${table(["what", "which"], machine)}
 
 ## How it is measured
 
-- Everybody gets as many realms of his own with client \`cim\`, untouched, on the same Keycloak, and makes the same objects:
+- Everybody gets the same realms with client \`cim\`, untouched, on the same Keycloak, and makes the same objects:
   Audience mapper, user with verified email and profile, password, realm role, three role mappings. After his first run the bench
   looks for all of them and logs the customer in; a run that says it has done other work than it should ends the bench.
-  Realms are made and put back outside the measured time.
-- The contestants take turns command by command, in another order each round; one round before the first warms up and is not
-  counted. Ratios are taken within a round, then their median.
+  Realms are made and put back outside the measured time. Keycloak holds no others beside them and \`master\`: it looks through
+  the rights for every realm there is before it answers an administrator, so each realm more makes every request dearer.
+- The contestants take turns, each with all of his commands, in another order each round; one round before the first warms up
+  and is not counted. Ratios are taken within a round, then their median.
 - Time is from the start of a command to its end. Processor time and peak memory are the whole process tree's, looked at every
   0.1 s, Keycloak's not among them. Requests and logins come from Keycloak's own access log.
 - All Pulumi programs run alike: the pinned CLI, plain TypeScript that Node loads (no type check), Node's compile cache, the same
