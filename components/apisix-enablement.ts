@@ -4,11 +4,11 @@ import { type OpenidConnectPlugin, openidConnectPlugin } from "./apisix-plugin.t
 import { wantsRole } from "./cx-version.ts";
 import { isPlaintextConfig, onceItExists } from "./pulumi-internals.ts";
 import { AudienceMapper } from "./resources/audience-mapper.ts";
+import { requireProvider } from "./resources/dynamic-resource.ts";
 import type { EnsuredResource } from "./resources/ensured.ts";
 import { Password } from "./resources/password.ts";
 import { RealmRole } from "./resources/realm-role.ts";
 import { RoleMappings } from "./resources/role-mappings.ts";
-import { requireProvider } from "./resources/stub.ts";
 import { TokenCheck, type VerifiedToken } from "./resources/token-check.ts";
 import { User } from "./resources/user.ts";
 

@@ -1,5 +1,5 @@
-// What the engine's provider process runs: the stub in the state (resources/stub.ts) loads this module from
-// the installed package and hands every call on. A resource's `kind` input says which lifecycle it has.
+// What the engine's provider process runs: a line in the state (resources/dynamic-resource.ts) loads this module from the
+// installed package. A resource's `kind` input says which lifecycle it has.
 import type { ReadConfig } from "./connection.ts";
 import { asKeycloakError, KeycloakError } from "./errors.ts";
 import { LoginError } from "./failures.ts";
@@ -19,8 +19,8 @@ let lifecycles: ReadonlyMap<string, Lifecycle<never>> | undefined;
 
 /**
  * Called before anything else; synchronous, because the host does not wait for it. The host calls it again for each
- * other text of the stub, as an earlier version has left it in the state; all of them share what this run knows.
- * @param request an earlier stub gives the function that reads the configuration
+ * other text that loads this module, as an earlier version has left it in the state; all of them share what this run knows.
+ * @param request an earlier text gives the function that reads the configuration
  */
 export function configure(request: ReadConfig | { readonly config: { get: ReadConfig } }): void {
   const readConfig: ReadConfig = typeof request === "function" ? request : (key) => request.config.get(key);
@@ -106,9 +106,9 @@ function forState<Result>(result: Result): Result {
 }
 
 /**
- * The serialised stub is the host's business. What was found is one text, because the engine writes every value in every
- * secret anew with every step of a stack; earlier versions have left an object.
+ * The text that loaded this is the host's business. What was found is one text, because the engine writes every value
+ * in every secret anew with every step of a stack; earlier versions have left an object.
  */
-function ownOf({ __provider: _stub, ...rest }: Properties & { __provider?: unknown }): object {
+function ownOf({ __provider: _text, ...rest }: Properties & { __provider?: unknown }): object {
   return typeof rest.before === "string" ? { ...rest, before: JSON.parse(rest.before) } : rest;
 }

@@ -1,6 +1,6 @@
-// What the resource classes of all kinds share: the stub, the type names, the outputs.
+// What the resource classes of the ensured kinds share: arguments and outputs.
 import * as pulumi from "@pulumi/pulumi";
-import { stub } from "./stub.ts";
+import { DynamicResource } from "./dynamic-resource.ts";
 
 /** Arguments of every ensured resource. */
 export interface EnsuredArgs {
@@ -17,7 +17,7 @@ export interface EnsuredArgs {
  * An object that may already be in the realm: adopted when it is, created when it is not, compared with the
  * live object in every preview, and put back as it was found when it is deleted, as far as ownership is certain.
  */
-export class EnsuredResource extends pulumi.dynamic.Resource {
+export class EnsuredResource extends DynamicResource {
   /** Keycloak's id of the object. */
   declare readonly uuid: pulumi.Output<string>;
   /** True where the object was there before this stack. */
@@ -40,12 +40,10 @@ export class EnsuredResource extends pulumi.dynamic.Resource {
   ) {
     const outputs = { uuid: undefined, adopted: undefined, server: undefined, changedAt: undefined };
     super(
-      stub,
+      type,
       name,
       { kind, ...outputs, ...inputs },
       pulumi.mergeOptions(options, { additionalSecretOutputs: ["before"] }),
-      "keycloak-apisix",
-      type,
     );
   }
 }

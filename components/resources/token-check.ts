@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { VerifiedToken } from "../provider/token-check.ts";
+import { DynamicResource } from "./dynamic-resource.ts";
 import { type EnsuredArgs, given } from "./ensured.ts";
-import { stub } from "./stub.ts";
 
 export type { VerifiedToken };
 
@@ -23,18 +23,16 @@ export interface TokenCheckArgs extends EnsuredArgs {
  * Fetches a real token and verifies it as APISIX would: signature, issuer, audience, scopes, roles, and
  * introspection. It changes nothing in Keycloak and never runs in a preview.
  */
-export class TokenCheck extends pulumi.dynamic.Resource {
+export class TokenCheck extends DynamicResource {
   /** What was verified; never the token. */
   declare readonly token: pulumi.Output<VerifiedToken>;
 
   constructor(name: string, args: TokenCheckArgs, options?: pulumi.CustomResourceOptions) {
     super(
-      stub,
+      "TokenCheck",
       name,
       { kind: "token", token: undefined, ...given(args), password: pulumi.secret(args.password) },
       options,
-      "keycloak-apisix",
-      "TokenCheck",
     );
   }
 }

@@ -32,7 +32,7 @@ function ours(
     type: token,
     custom: true,
     parent: "urn:pulumi:s::p::keycloak-apisix:index:ApisixEnablement::r",
-    inputs: { realm: "r", __provider: "stub", ...inputs },
+    inputs: { realm: "r", __provider: "text", ...inputs },
   });
   return {
     op,

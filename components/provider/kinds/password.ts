@@ -154,7 +154,7 @@ async function reset(realm: RealmSession, live: Live, { password }: PasswordInpu
     await realm.write(
       `Setting the password of user '${user.username}'`,
       // A required action to change it goes, too.
-      ["credentials", "user"],
+      user.requiredActions?.length ? ["credentials", "user"] : ["credentials"],
       () =>
         realm.admin.users.resetPassword({
           realm: realm.name,

@@ -1,0 +1,65 @@
+// What all our resources are: Pulumi's dynamic resources, whose provider is the package that is installed where the program
+// runs, so old state never runs old code.
+import { createRequire } from "node:module";
+import * as pulumi from "@pulumi/pulumi";
+
+/**
+ * The module that the engine's dynamic provider process runs, from the state, to get the provider. Loading fails aloud
+ * where the package is missing, and is tried again with every call. The engine starts that process in the folder of the
+ * program (Pulumi.yaml's `main`), and Node looks for the package from there upwards.
+ */
+const providerText =
+  'exports.handler = () => require("module").createRequire(process.cwd() + "/")("keycloak-apisix/provider");';
+
+/**
+ * A dynamic resource as `pulumi.dynamic.Resource` makes it, but with a text written here. That class would have the text
+ * made of a function, with TypeScript's compiler: it takes a quarter of a second, is seven times as long, stands in the
+ * state twice a resource, which the engine writes anew with every step, and changes with compilers and SDKs. Type,
+ * property and form of the text are in every stack's state, so no SDK can change them.
+ */
+export class DynamicResource extends pulumi.CustomResource {
+  /** @param type name of the kind, as in its type token: in the URN for good */
+  protected constructor(
+    type: string,
+    name: string,
+    inputs: pulumi.Inputs,
+    options?: pulumi.CustomResourceOptions,
+  ) {
+    super(
+      `pulumi-nodejs:dynamic/keycloak-apisix:${type}`,
+      name,
+      { ...inputs, __provider: providerText },
+      options,
+    );
+  }
+}
+
+/** Older SDKs never call `configure`: the provider would have no methods, and the host takes a missing one for done. */
+const oldest = { major: 3, minor: 139 };
+
+/**
+ * Tells in words what the stub's own failure would say of Node's module loader, or not at all.
+ * @throws pulumi.ResourceError where the provider could not be loaded, or would not be configured.
+ */
+export function requireProvider(resource: pulumi.Resource): void {
+  // With mocks there is no provider process, and the tests may run anywhere.
+  if (!pulumi.runtime.hasEngine()) return;
+  const { version } = createRequire(import.meta.url)("@pulumi/pulumi/package.json") as { version: string };
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major < oldest.major || (major === oldest.major && minor < oldest.minor)) {
+    throw new pulumi.ResourceError(
+      `keycloak-apisix needs @pulumi/pulumi ${oldest.major}.${oldest.minor} or newer, and this program has ${version}: install a newer one.`,
+      resource,
+      true,
+    );
+  }
+  try {
+    createRequire(`${process.cwd()}/`).resolve("keycloak-apisix/provider");
+  } catch {
+    throw new pulumi.ResourceError(
+      `The package keycloak-apisix is not installed where the program runs (${process.cwd()}): add it to the program's own dependencies, beside @pulumi/pulumi, also where another package brings the component.`,
+      resource,
+      true,
+    );
+  }
+}
