@@ -1,4 +1,5 @@
 // The direct grant (password grant) as the Customer Widget makes it, and what Keycloak's answers mean.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientRepresentation, RealmSession } from "./realm-session.ts";
 
 export type DirectGrant =
@@ -25,8 +26,40 @@ export function clientCredentials(client: ClientRepresentation): Record<string, 
   };
 }
 
-/** Never asks for `offline_access`: that would leave an offline session. */
+/** Attempts to get an answer that tells of the password, and milliseconds between two of them, at least. */
+const attempts = { most: 8, pause: 500 };
+
+/**
+ * Never asks for `offline_access`: that would leave an offline session. With brute-force detection, Keycloak lets a user
+ * log in once at a time, and answers anybody who comes meanwhile as if the password was wrong, without counting that as a
+ * failed login. Customers log in all the time, so such an answer is believed only where it was counted.
+ * @param failures failed logins that Keycloak has counted before, where that is known; without it, a password that is
+ * wrong costs two
+ */
 export async function directGrant(
+  realm: RealmSession,
+  client: ClientRepresentation,
+  username: string,
+  password: string,
+  failures?: number,
+): Promise<DirectGrant> {
+  let counted = failures;
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await ask(realm, client, username, password);
+    if (answer.outcome !== "bad credentials" || attempt === attempts.most) return answer;
+    const user = await realm.user(username);
+    if (!user || !(await realm.settings()).bruteForceProtected) return answer;
+    // Answered like this whatever the password is.
+    if ((await realm.credentials(user)).some(({ type }) => type === "otp")) return answer;
+    // Keycloak counts behind the answer's back.
+    await sleep(attempts.pause * (1 + Math.random()));
+    const { count, isLocked } = await realm.failedLogins(user);
+    if (isLocked || (counted !== undefined && count > counted)) return answer;
+    counted = count;
+  }
+}
+
+async function ask(
   realm: RealmSession,
   client: ClientRepresentation,
   username: string,

@@ -1,5 +1,6 @@
 // The password on a real user: set only when it has to be, and never guessed at.
 import { pbkdf2Sync, randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
@@ -279,6 +280,35 @@ test.serial("one failed login short of the lock: the one that tells is not one t
   t.true(await corner.canLogIn(configured));
   t.deepEqual(warned(), []);
 });
+
+test.serial(
+  "others log him in at the same moment, so that Keycloak answers as to a wrong password: it is not believed",
+  async (t) => {
+    await settings(t, { bruteForceProtected: true });
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    const credential = await corner.passwordCredential();
+    let refused = 0;
+    let busy = true;
+    const others = (async () => {
+      while (busy) {
+        const { access_token } = await corner.realm.directGrant(configured, corner.username);
+        refused += access_token ? 0 : 1;
+        await sleep(100);
+      }
+    })();
+    for (let round = 0; round < 5; round += 1) {
+      const stack = new Stack();
+      await stack.up(...corner.all(), corner.tokenCheck());
+      t.is((await corner.passwordCredential()).createdDate, credential.createdDate, `round ${round}`);
+      await stack.destroy();
+    }
+    busy = false;
+    await others;
+    t.true(refused > 0, "they were in each other's way");
+    warned();
+  },
+);
 
 test.serial("looking does not count as a failed login", async (t) => {
   await settings(t, { bruteForceProtected: true, failureFactor: 2 });

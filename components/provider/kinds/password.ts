@@ -199,7 +199,7 @@ async function isRight(realm: RealmSession, inputs: PasswordInputs, live: Live):
   }
   for (const clientId of [inputs.client, "admin-cli"]) {
     const client = await realm.client(clientId);
-    const answer = await directGrant(realm, client, username, inputs.password);
+    const answer = await directGrant(realm, client, username, inputs.password, 0);
     if (answer.outcome === "token") {
       await endSession(realm, client, answer.tokens);
       return true;
