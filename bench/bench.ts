@@ -182,8 +182,7 @@ interface Entrant {
 async function roundsAt(realms: Realms, surroundings: Surroundings): Promise<void> {
   const { rounds, quick } = surroundings.options;
   await realms.clear();
-  const passes = await realms.warmUp();
-  console.log(`\nKeycloak gets warm: ${passes.map((each) => (each / 1000).toFixed(1)).join(" · ")}`);
+  await realms.warmUp();
   const entrants = await entrantsAt(realms, surroundings);
   const title = realms.all.length === 1 ? "1 realm" : `${realms.all.length} realms`;
   const most = rounds ?? (quick ? quickRounds.most : defaultRounds);

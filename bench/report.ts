@@ -262,7 +262,8 @@ ${table(["what", "which"], machine)}
   Realms are made and put back outside the measured time. Keycloak holds no others beside them and \`master\`: it looks through
   the rights for every realm there is before it answers an administrator, so each realm more makes every request dearer.
 - The contestants take turns, each with all of his commands, in another order each round; one round before the first warms up
-  and is not counted. Before that Keycloak is asked for the same things until it gets no faster, as one that has run for days. Ratios are taken within a round, then their median.
+  and is not counted. Before that Keycloak carries out the work ten times, made by hand, since in life it has run for days.
+  Ratios are taken within a round, then their median.
 - Time is from the start of a command to its end. Processor time and peak memory are the whole process tree's, looked at every
   0.1 s, Keycloak's not among them. Requests and logins come from Keycloak's own access log.
 - All Pulumi programs run alike: the pinned CLI, plain TypeScript that Node loads (no type check), Node's compile cache, the same
