@@ -38,7 +38,7 @@ export class DynamicResource extends pulumi.CustomResource {
 const oldest = { major: 3, minor: 139 };
 
 /**
- * Tells in words what the stub's own failure would say of Node's module loader, or not at all.
+ * Tells in words what that line's own failure would say of Node's module loader, or not at all.
  * @throws pulumi.ResourceError where the provider could not be loaded, or would not be configured.
  */
 export function requireProvider(resource: pulumi.Resource): void {
