@@ -1,6 +1,6 @@
 // The component: one realm, made ready for APISIX.
 import * as pulumi from "@pulumi/pulumi";
-import { type OpenidConnectPlugin, openidConnectPlugin } from "./apisix-plugin.ts";
+import { type OpenidConnectPlugin, openidConnectPlugin } from "./apisix/openid-connect.ts";
 import { wantsRole } from "./cx-version.ts";
 import { isPlaintextConfig, onceItExists } from "./pulumi-internals.ts";
 import { AudienceMapper } from "./resources/audience-mapper.ts";
@@ -26,7 +26,7 @@ export interface ApisixEnablementArgs {
    */
   client?: pulumi.Input<string>;
   /**
-   * Username of the user that the Customer Widget gets its tokens for.
+   * Username of the user that CX gets its customers' tokens for.
    * @default "customer"
    */
   customerUsername?: pulumi.Input<string>;
@@ -110,7 +110,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
 
     const audience = new AudienceMapper(`${name}-audience`, { realm, client, connection }, parent);
     const role = withRole
-      ? new RealmRole(`${name}-role`, { realm, role: customerRole, username, connection }, parent)
+      ? new RealmRole(`${name}-role`, { realm, role: customerRole, connection }, parent)
       : undefined;
     const user = new User(
       `${name}-user`,
@@ -129,7 +129,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
       ensured.role = role;
       ensured["role-mappings"] = new RoleMappings(
         `${name}-role-mappings`,
-        { realm, username, roles, ownRole: customerRole, connection },
+        { realm, username, roles, ensured: [customerRole], connection },
         // The password carries the user's owner mark, so it comes first.
         { ...parent, dependsOn: [user, role, passwordOfUser] },
       );
@@ -214,7 +214,7 @@ function warnOfGuessablePassword(
   pulumi.all([username, password]).apply(([name, secret]) => {
     if (name.toLowerCase() !== secret.toLowerCase()) return;
     void pulumi.log.warn(
-      `The password of user '${name}' is his username: anybody can guess it. Set another one.`,
+      `The password of user '${name}' is its username, which anybody can guess: set another one.`,
       component,
     );
   });

@@ -2,7 +2,7 @@
 // in the exit code. It changes nothing, neither in Keycloak nor in the state.
 
 import { parseArgs } from "node:util";
-import { readConnection } from "../components/provider/connection.ts";
+import { readConnection } from "../components/keycloak/connection.ts";
 import {
   foreignNames,
   type Preview,

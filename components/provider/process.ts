@@ -1,45 +1,50 @@
-// What the provider process keeps while one command of the CLI runs: the configuration, one session for each
-// Keycloak, who held what, and which failures have been reported.
-import { type Connection, defaultNamespace, type ReadConfig, readConnection } from "./connection.ts";
-import { Run } from "./ownership.ts";
-import { KeycloakSession } from "./session.ts";
+// What the provider process keeps while one command of the CLI runs, and shares between all resources.
+import { Holders } from "../ensure/holders.ts";
+import type { KindInputs, Place } from "../ensure/kind.ts";
+import type { Surroundings } from "../ensure/lifecycle.ts";
+import { asFailure, Failure } from "../failure.ts";
+import { say } from "./log.ts";
+import type { CheckResult, Properties, ReadConfig } from "./protocol.ts";
 
-export class ProviderProcess {
-  readonly run = new Run();
-  readonly #readConfig: ReadConfig;
-  readonly #sessions = new Map<string, KeycloakSession>();
-  readonly #reported = new Set<string>();
+/** Gives the realm that a resource's inputs name. */
+export type RealmOf<Realm> = (inputs: KindInputs) => Realm;
 
-  constructor(readConfig: ReadConfig) {
-    this.#readConfig = readConfig;
+export class ProviderProcess<Realm extends Place> implements Surroundings<Realm> {
+  readonly holders = new Holders();
+  readonly #connect: (config: ReadConfig) => RealmOf<Realm>;
+  #realmOf: RealmOf<Realm> | undefined;
+  readonly #told = new Set<string>();
+
+  /** @param connect makes what talks to the servers that the configuration names */
+  constructor(connect: (config: ReadConfig) => RealmOf<Realm>) {
+    this.#connect = connect;
   }
 
-  /**
-   * The session for a config namespace; it logs in with its first request.
-   * @throws KeycloakError when the connection is not configured well.
-   */
-  session(namespace: string = defaultNamespace): KeycloakSession {
-    let session = this.#sessions.get(namespace);
-    if (!session) {
-      session = new KeycloakSession(this.#connection(namespace));
-      this.#sessions.set(namespace, session);
-    }
-    return session;
+  /** The host calls it for every resource's provider; the first call counts. */
+  configure(config: ReadConfig): void {
+    this.#realmOf ??= this.#connect(config);
   }
 
-  /** True once for each text: five resources shall not say the same five times. */
-  firstToReport(failure: string): boolean {
-    if (this.#reported.has(failure)) return false;
-    this.#reported.add(failure);
-    return true;
+  readonly realmOf = (inputs: KindInputs): Realm => {
+    if (this.#realmOf) return this.#realmOf(inputs);
+    throw new Failure(
+      "The connection to Keycloak is not known here: @pulumi/pulumi is older than 3.141 and gives dynamic providers no configuration; install a newer one.",
+      { shared: true },
+    );
+  };
+
+  readonly say = say;
+
+  /** The answer to a check that failed. What five resources share is told by the first of them. */
+  refused(inputs: Properties, error: unknown): CheckResult {
+    const failure = asFailure(error);
+    if (failure.shared && this.#told.has(failure.about)) return { inputs };
+    if (failure.shared) this.#told.add(failure.about);
+    return { inputs, failures: [{ property: "", reason: failure.message }] };
   }
 
-  /** A check of this run has failed, so no diff may say "no changes" any more. */
-  get hasFailed(): boolean {
-    return this.#reported.size > 0;
-  }
-
-  #connection(namespace: string): Connection {
-    return readConnection(namespace, this.#readConfig, process.env);
+  /** A shared check of this run has failed, so no diff may say "no changes" any more. */
+  get hasRefused(): boolean {
+    return this.#told.size > 0;
   }
 }

@@ -22,7 +22,7 @@ export class AudienceMapper extends EnsuredResource {
   constructor(name: string, args: AudienceMapperArgs, options?: pulumi.CustomResourceOptions) {
     super(
       "AudienceMapper",
-      "audience",
+      "audienceMapper",
       name,
       { mapper: "fix-audience", clientSecret: undefined, ...given(args) },
       { ...options, additionalSecretOutputs: ["clientSecret"] },

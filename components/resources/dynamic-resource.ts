@@ -1,26 +1,23 @@
-// What all our resources are: Pulumi's dynamic resources, whose provider is the package that is installed where the program
-// runs, so old state never runs old code.
+// What all our resources are: Pulumi's dynamic resources, whose provider is the package that is installed where the program runs.
 import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
+import type { KindName } from "../kinds/index.ts";
+import { providerText } from "../provider/text.ts";
 
 /**
- * The module that the engine's dynamic provider process runs, from the state, to get the provider. Loading fails aloud
- * where the package is missing, and is tried again with every call. The engine starts that process in the folder of the
- * program (Pulumi.yaml's `main`), and Node looks for the package from there upwards.
- */
-const providerText =
-  'exports.handler = () => require("module").createRequire(process.cwd() + "/")("keycloak-apisix/provider");';
-
-/**
- * A dynamic resource as `pulumi.dynamic.Resource` makes it, but with a text written here. That class would have the text
- * made of a function, with TypeScript's compiler: it takes a quarter of a second, is seven times as long, stands in the
- * state twice a resource, which the engine writes anew with every step, and changes with compilers and SDKs. Type,
- * property and form of the text are in every stack's state, so no SDK can change them.
+ * A dynamic resource as `pulumi.dynamic.Resource` makes it, but with a provider text written here. That class would have the text
+ * made of a function, with TypeScript's compiler: it takes a quarter of a second, is seven times as long, stands in the state
+ * twice a resource, which the engine writes anew with every step, and changes with compilers and SDKs. Type, property and form
+ * of the text stand in every stack's state, so no SDK can change them.
  */
 export class DynamicResource extends pulumi.CustomResource {
-  /** @param type name of the kind, as in its type token: in the URN for good */
+  /**
+   * @param type as in the resource's type token: in its URN for good
+   * @param kind name of its provider in kinds/index.ts
+   */
   protected constructor(
     type: string,
+    kind: KindName,
     name: string,
     inputs: pulumi.Inputs,
     options?: pulumi.CustomResourceOptions,
@@ -28,7 +25,7 @@ export class DynamicResource extends pulumi.CustomResource {
     super(
       `pulumi-nodejs:dynamic/keycloak-apisix:${type}`,
       name,
-      { ...inputs, __provider: providerText },
+      { ...inputs, __provider: providerText(kind) },
       options,
     );
   }
@@ -38,7 +35,7 @@ export class DynamicResource extends pulumi.CustomResource {
 const oldest = { major: 3, minor: 139 };
 
 /**
- * Tells in words what that line's own failure would say of Node's module loader, or not at all.
+ * Tells in words what would else be a failure of Node's module loader, or no failure at all.
  * @throws pulumi.ResourceError where the provider could not be loaded, or would not be configured.
  */
 export function requireProvider(resource: pulumi.Resource): void {

@@ -1,5 +1,6 @@
 // What the resource classes of the ensured kinds share: arguments and outputs.
 import * as pulumi from "@pulumi/pulumi";
+import type { KindName } from "../kinds/index.ts";
 import { DynamicResource } from "./dynamic-resource.ts";
 
 /** Arguments of every ensured resource. */
@@ -27,13 +28,9 @@ export class EnsuredResource extends DynamicResource {
   /** When this stack last created, adopted or changed the object (ISO 8601). */
   declare readonly changedAt: pulumi.Output<string>;
 
-  /**
-   * @param type name of the kind, as in its type token: in the URN for good
-   * @param kind the provider's name for it
-   */
   protected constructor(
     type: string,
-    kind: string,
+    kind: KindName,
     name: string,
     inputs: EnsuredArgs & pulumi.Inputs,
     options: pulumi.CustomResourceOptions = {},
@@ -41,9 +38,10 @@ export class EnsuredResource extends DynamicResource {
     const outputs = { uuid: undefined, adopted: undefined, server: undefined, changedAt: undefined };
     super(
       type,
+      kind,
       name,
-      { kind, ...outputs, ...inputs },
-      pulumi.mergeOptions(options, { additionalSecretOutputs: ["before"] }),
+      { ...outputs, ...inputs },
+      pulumi.mergeOptions(options, { additionalSecretOutputs: ["ownership"] }),
     );
   }
 }

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type EnsuredArgs, EnsuredResource, given } from "./ensured.ts";
 
 export interface PasswordArgs extends EnsuredArgs {
-  /** Username of the user, who must be there. */
+  /** Username of the user, which must be there. */
   username: pulumi.Input<string>;
   /** The password; always kept as a secret. */
   password: pulumi.Input<string>;

@@ -4,13 +4,11 @@ import { type EnsuredArgs, EnsuredResource, given } from "./ensured.ts";
 export interface RealmRoleArgs extends EnsuredArgs {
   /** Name of the realm role. */
   role: pulumi.Input<string>;
-  /** Username of a user who is to have the role: saves the provider a request where he does. */
-  username?: pulumi.Input<string>;
 }
 
 /** A realm role: looked up first, created only when it is missing, and left as it is where it was found. */
 export class RealmRole extends EnsuredResource {
   constructor(name: string, args: RealmRoleArgs, options?: pulumi.CustomResourceOptions) {
-    super("RealmRole", "role", name, given(args), options);
+    super("RealmRole", "realmRole", name, given(args), options);
   }
 }

@@ -2,17 +2,18 @@ import type * as pulumi from "@pulumi/pulumi";
 import { type EnsuredArgs, EnsuredResource, given } from "./ensured.ts";
 
 export interface RoleMappingsArgs extends EnsuredArgs {
-  /** Username of the user, who must be there. */
+  /** Username of the user, which must be there. */
   username: pulumi.Input<string>;
   /** Names of the realm roles to map directly. */
   roles: pulumi.Input<pulumi.Input<string>[]>;
-  /** The role among them that is created by the same program, so that a preview does not call it missing. */
-  ownRole: pulumi.Input<string>;
+  /** Those among them that the same program ensures, so that a preview does not call them missing. */
+  ensured: pulumi.Input<pulumi.Input<string>[]>;
 }
 
 /** Direct realm role mappings of a user. Mappings that are not named here are left alone. */
 export class RoleMappings extends EnsuredResource {
   constructor(name: string, args: RoleMappingsArgs, options?: pulumi.CustomResourceOptions) {
-    super("RoleMappings", "role-mappings", name, given(args), options);
+    const { ensured, ...inputs } = args;
+    super("RoleMappings", "roleMappings", name, { ...given(inputs), __ensured: ensured }, options);
   }
 }

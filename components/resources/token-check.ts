@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { VerifiedToken } from "../provider/token-check.ts";
+import type { VerifiedToken } from "../token/verify.ts";
 import { DynamicResource } from "./dynamic-resource.ts";
 import { type EnsuredArgs, given } from "./ensured.ts";
 
@@ -28,10 +28,12 @@ export class TokenCheck extends DynamicResource {
   declare readonly token: pulumi.Output<VerifiedToken>;
 
   constructor(name: string, args: TokenCheckArgs, options?: pulumi.CustomResourceOptions) {
+    const { after, ...inputs } = given(args);
     super(
       "TokenCheck",
+      "tokenCheck",
       name,
-      { kind: "token", token: undefined, ...given(args), password: pulumi.secret(args.password) },
+      { token: undefined, ...inputs, password: pulumi.secret(args.password), __after: after },
       options,
     );
   }

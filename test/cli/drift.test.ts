@@ -31,7 +31,7 @@ const fields: readonly Drift[] = [
   {
     what: "another password, temporary",
     cause: (realm) => resetPassword(realm, "of somebody else", true),
-    told: { password: ["password", /not by this stack/] },
+    told: { password: ["password", /^reset on .* UTC, outside this stack$/] },
     repaired: (realm) => realm.canLogIn(password),
   },
   {
@@ -49,7 +49,7 @@ const deletions: readonly Drift[] = [
       const [client, mapper] = await Promise.all([realm.client(), realm.mapper()]);
       await realm.admin("DELETE", `/clients/${client.id}/protocol-mappers/models/${mapper.id}`);
     },
-    told: { audience: ["protocolMapper", /missing/] },
+    told: { audience: ["audienceMapper", /missing/] },
     repaired: async (realm) => (await realm.mapper()) !== undefined,
   },
   {

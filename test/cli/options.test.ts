@@ -137,7 +137,7 @@ new ApisixEnablement("there", {
 
     const destroyed = await stack.destroy();
     succeeded(t, destroyed);
-    t.notRegex(destroyed.output, /warning: .*left as it is/);
+    t.notRegex(destroyed.output, /warning: .*left in place/);
     const left = await admin("GET", "?briefRepresentation=true");
     t.false(left.some(({ realm }: { realm: string }) => tenants.some(({ name }) => name === realm)));
     t.is((await there.admin("GET", "/users")).length, 0);

@@ -76,7 +76,7 @@ export class Corner {
   audience(inputs: object = {}, name = "audience"): Declared {
     return {
       name,
-      kind: "audience",
+      kind: "audienceMapper",
       inputs: { realm: this.realm.name, client: "cim", mapper: this.mapperName, ...inputs },
     };
   }
@@ -97,17 +97,17 @@ export class Corner {
     };
   }
   realmRole(inputs: object = {}, name = "role"): Declared {
-    return { name, kind: "role", inputs: { realm: this.realm.name, role: this.roleName, ...inputs } };
+    return { name, kind: "realmRole", inputs: { realm: this.realm.name, role: this.roleName, ...inputs } };
   }
   roleMappings(inputs: object = {}, name = "role-mappings"): Declared {
     return {
       name,
-      kind: "role-mappings",
+      kind: "roleMappings",
       inputs: {
         realm: this.realm.name,
         username: this.username,
         roles: [this.roleName, "offline_access", "uma_authorization"],
-        ownRole: this.roleName,
+        __ensured: [this.roleName],
         ...inputs,
       },
     };
@@ -115,14 +115,14 @@ export class Corner {
   tokenCheck(inputs: object = {}, name = "token"): Declared {
     return {
       name,
-      kind: "token",
+      kind: "tokenCheck",
       inputs: {
         realm: this.realm.name,
         client: "cim",
         username: this.username,
         password: configured,
         roles: [this.roleName, "offline_access", "uma_authorization"],
-        after: [],
+        __after: [],
         ...inputs,
       },
     };
@@ -131,7 +131,7 @@ export class Corner {
   all(inputs: object = {}, prefix = ""): Declared[] {
     return [
       this.audience(inputs, `${prefix}audience`),
-      this.realmRole({ username: this.username, ...inputs }, `${prefix}role`),
+      this.realmRole(inputs, `${prefix}role`),
       this.customer(inputs, `${prefix}user`),
       this.password(inputs, `${prefix}password`),
       this.roleMappings(inputs, `${prefix}role-mappings`),

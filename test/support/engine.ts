@@ -1,18 +1,12 @@
 // Plays Pulumi's engine on the provider, without the CLI: check → diff → create, update or replace, then delete.
 // Every command has a provider process of its own, so nothing is remembered from one to the next but the state.
 import { isDeepStrictEqual } from "node:util";
-import { audienceMapper } from "../../components/provider/kinds/audience-mapper.ts";
-import { password } from "../../components/provider/kinds/password.ts";
-import { realmRole } from "../../components/provider/kinds/realm-role.ts";
-import { roleMappings } from "../../components/provider/kinds/role-mappings.ts";
-import { user } from "../../components/provider/kinds/user.ts";
-import { type Lifecycle, lifecycle } from "../../components/provider/lifecycle.ts";
-import { ProviderProcess } from "../../components/provider/process.ts";
-import { tokenCheck } from "../../components/provider/token-check.ts";
+import type { KindName } from "../../components/kinds/index.ts";
+import { type Methods, PartialCreate, type Properties } from "../../components/provider/protocol.ts";
+import { newProcess } from "../../components/provider-process.ts";
 import { server } from "./keycloak.ts";
 
-export type KindName = "audience" | "user" | "password" | "role" | "role-mappings" | "token";
-type Properties = Record<string, unknown>;
+export type { KindName };
 
 /** A resource as the program declares it. */
 export interface Declared {
@@ -36,11 +30,12 @@ export interface Step {
   readonly plan?: string;
   readonly corrects?: Readonly<Record<string, string>>;
   readonly drift?: Readonly<Record<string, string>>;
-  readonly status?: string;
+  /** Inputs that the program has changed. */
+  readonly __changed?: readonly string[];
 }
 
 /** Keys of a step's forecasts. */
-const forecasts: ReadonlySet<string> = new Set(["plan", "corrects", "drift", "status"]);
+const forecasts: ReadonlySet<string> = new Set(["plan", "corrects", "drift", "__changed"]);
 
 /** What check refused, as the CLI would print it. */
 export class CheckFailure extends Error {}
@@ -53,17 +48,16 @@ export const connection: Readonly<Record<string, string>> = {
   "keycloak:password": server.password,
 };
 
-type Provider = Record<KindName, Lifecycle<never>>;
+type Run = (kind: KindName) => Methods;
 
-function provider(config: Readonly<Record<string, string>>): Provider {
-  const process = new ProviderProcess((key) => config[key]);
-  return {
-    audience: lifecycle(audienceMapper, process) as Lifecycle<never>,
-    user: lifecycle(user, process) as Lifecycle<never>,
-    password: lifecycle(password, process) as Lifecycle<never>,
-    role: lifecycle(realmRole, process) as Lifecycle<never>,
-    "role-mappings": lifecycle(roleMappings, process) as Lifecycle<never>,
-    token: tokenCheck(process) as Lifecycle<never>,
+/** The providers of one command. */
+function newRun(config: Readonly<Record<string, string>>): Run {
+  const { configure, providers } = newProcess();
+  configure({ config: { get: (key) => config[key] } });
+  return (kind) => {
+    const methods = providers.get(kind);
+    if (!methods) throw new Error(`There is no kind '${kind}'.`);
+    return methods;
   };
 }
 
@@ -93,19 +87,19 @@ export class Stack {
 
   /** `pulumi refresh`: what is gone leaves the state. */
   refresh(): Promise<Step[]> {
-    return this.#refresh(provider(this.config));
+    return this.#refresh(newRun(this.config));
   }
 
   /** `pulumi up --refresh`: both in one process. */
   async refreshAndUp(...program: Declared[]): Promise<Step[]> {
-    const run = provider(this.config);
+    const run = newRun(this.config);
     return [...(await this.#refresh(run)), ...(await this.#run(program, true, run))];
   }
 
-  async #refresh(run: Provider): Promise<Step[]> {
+  async #refresh(run: Run): Promise<Step[]> {
     const steps: Step[] = [];
     for (const [name, { kind, id, outs }] of this.state) {
-      const read = wire(await run[kind].read(id, wire(outs) as never));
+      const read = wire(await run(kind).read(id, wire(outs)));
       if (read.id === "") {
         this.state.delete(name);
         steps.push({ name, op: "gone" });
@@ -113,8 +107,8 @@ export class Stack {
         this.state.set(name, {
           kind,
           id: read.id,
-          inputs: read.inputs as Properties,
-          outs: read.props as Properties,
+          inputs: read.inputs,
+          outs: read.props,
         });
       }
     }
@@ -123,9 +117,9 @@ export class Stack {
 
   /** `pulumi destroy`: no program runs, so nothing is checked. */
   async destroy(): Promise<void> {
-    const run = provider(this.config);
-    for (const [name, { kind, outs }] of [...this.state].toReversed()) {
-      await run[kind].delete(wire(outs) as never);
+    const run = newRun(this.config);
+    for (const [name, { kind, id, outs }] of [...this.state].toReversed()) {
+      await run(kind).delete(id, wire(outs));
       this.state.delete(name);
     }
   }
@@ -135,20 +129,18 @@ export class Stack {
     return this.#recorded(name).outs;
   }
 
-  async #run(program: readonly Declared[], apply: boolean, run = provider(this.config)): Promise<Step[]> {
+  async #run(program: readonly Declared[], apply: boolean, run = newRun(this.config)): Promise<Step[]> {
     const steps: Step[] = [];
     const replaced: Recorded[] = [];
     const failures: string[] = [];
     for (const { name, kind, inputs } of program) {
       const old = this.state.get(name);
-      const checked = wire(
-        await run[kind].check(wire(old?.inputs ?? {}) as never, wire({ kind, ...inputs }) as never),
-      );
-      const news = checked.inputs as Properties;
+      const checked = wire(await run(kind).check(wire(old?.inputs ?? {}), wire(inputs)));
+      const news = checked.inputs;
       failures.push(...(checked.failures ?? []).map(({ reason }) => `${name}: ${reason}`));
       if (failures.length > 0) continue;
       const { changes, replaces } = old
-        ? wire(await run[kind].diff(wire(old.outs) as never, wire(news) as never))
+        ? wire(await run(kind).diff(old.id, wire(old.outs), wire(news)))
         : { changes: true, replaces: undefined };
       const op = !old ? "create" : replaces?.length ? "replace" : changes ? "update" : "same";
       const isNew = op === "create" || op === "replace";
@@ -161,13 +153,10 @@ export class Stack {
       if (op === "same" || op === "update") {
         const kept = old as Recorded;
         const outs =
-          op === "same"
-            ? kept.outs
-            : (wire(await run[kind].update(wire(kept.outs) as never, wire(news) as never))
-                .outs as Properties);
+          op === "same" ? kept.outs : wire(await run(kind).update(kept.id, wire(kept.outs), wire(news))).outs;
         this.state.set(name, { kind, id: kept.id, inputs: news, outs });
       } else {
-        const { id, outs } = await this.#create(run[kind], name, kind, news);
+        const { id, outs } = await this.#create(run(kind), name, kind, news);
         if (old) replaced.push(old);
         this.state.set(name, { kind, id, inputs: news, outs });
       }
@@ -175,14 +164,14 @@ export class Stack {
     if (failures.length > 0) throw new CheckFailure(failures.join("\n"));
     // As the engine does: deletes come last, and in reverse.
     const declared = new Set(program.map(({ name }) => name));
-    for (const { kind, outs } of apply ? replaced.toReversed() : []) {
-      await run[kind].delete(wire(outs) as never);
+    for (const { kind, id, outs } of apply ? replaced.toReversed() : []) {
+      await run(kind).delete(id, wire(outs));
     }
-    for (const [name, { kind, outs }] of [...this.state].toReversed()) {
+    for (const [name, { kind, id, outs }] of [...this.state].toReversed()) {
       if (declared.has(name)) continue;
       steps.push({ name, op: "delete" });
       if (!apply) continue;
-      await run[kind].delete(wire(outs) as never);
+      await run(kind).delete(id, wire(outs));
       this.state.delete(name);
     }
     // The engine destroys against the dependencies, which the program's order stands for.
@@ -197,15 +186,13 @@ export class Stack {
   }
 
   /** A create that breaks off leaves in the state what its error carries. */
-  async #create(own: Lifecycle<never>, name: string, kind: KindName, news: Properties) {
+  async #create(methods: Methods, name: string, kind: KindName, news: Properties) {
     try {
-      const { id, outs } = wire(await own.create(wire(news) as never));
-      return { id, outs: outs as Properties };
+      return wire(await methods.create(wire(news)));
     } catch (error) {
-      const { partial } = error as { partial?: { id: string; properties: object } };
-      if (partial) {
-        const { id, properties } = wire(partial);
-        this.state.set(name, { kind, id, inputs: news, outs: properties as Properties });
+      if (error instanceof PartialCreate) {
+        const { id, properties } = wire({ id: error.id, properties: error.properties });
+        this.state.set(name, { kind, id, inputs: news, outs: properties });
       }
       throw error;
     }

@@ -245,18 +245,18 @@ export class Built {
     const { clientId: client, username, roleName } = this;
     const common = { realm: this.realm.name };
     const roles = [roleName, ...keycloakRoles];
-    const declared = (name: Declared["kind"], inputs: object): Declared => ({
+    const declared = (name: string, kind: Declared["kind"], inputs: object): Declared => ({
       name,
-      kind: name,
+      kind,
       inputs: { ...common, ...inputs },
     });
     return [
-      declared("audience", { client, mapper: this.mapperName }),
-      declared("role", { role: roleName }),
-      declared("user", { username }),
-      declared("password", { username, client, password: this.password }),
-      declared("role-mappings", { username, roles, ownRole: roleName }),
-      declared("token", { client, username, password: this.password, roles, after: [] }),
+      declared("audience", "audienceMapper", { client, mapper: this.mapperName }),
+      declared("role", "realmRole", { role: roleName }),
+      declared("user", "user", { username }),
+      declared("password", "password", { username, client, password: this.password }),
+      declared("role-mappings", "roleMappings", { username, roles, __ensured: [roleName] }),
+      declared("token", "tokenCheck", { client, username, password: this.password, roles, __after: [] }),
     ];
   }
 

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import test from "ava";
 import { parse } from "yaml";
 import { apisixTexts } from "../../apisix-texts.ts";
-import { openidConnectPlugin } from "../../components/apisix-plugin.ts";
+import { openidConnectPlugin } from "../../components/apisix/openid-connect.ts";
 
 const value = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
 

@@ -1,0 +1,74 @@
+// The component with Pulumi's mocks: which children there are, and what they are called.
+import * as pulumi from "@pulumi/pulumi";
+import test from "ava";
+
+const made: { type: string; name: string; inputs: Record<string, unknown> }[] = [];
+await pulumi.runtime.setMocks(
+  {
+    newResource: ({ type, name, inputs }) => {
+      made.push({ type, name, inputs });
+      return {
+        id: `${name}-id`,
+        state: {
+          ...inputs,
+          uuid: `${name}-uuid`,
+          adopted: false,
+          changedAt: "now",
+          clientSecret: "s",
+          token: {},
+          server: "http://kc/auth",
+        },
+      };
+    },
+    call: () => ({}),
+  },
+  "project",
+  "stack",
+);
+const { ApisixEnablement } = await import("./index.ts");
+
+const childrenOf = (name: string) =>
+  made.map((each) => each.name).filter((each) => each.startsWith(`${name}-`));
+const value = <T>(output: pulumi.Output<T>) =>
+  new Promise<T>((resolve) => output.apply((found) => resolve(found)));
+
+test.serial("children, type token and outputs are the fixed ones", async (t) => {
+  const cx = new ApisixEnablement("cx", { realm: "r", customerPassword: "pw" });
+  t.is(await value(cx.userId), "cx-user-uuid");
+  t.is(await value(cx.roleId), "cx-role-uuid");
+  t.is((await value(cx.apisix)).discovery, "http://kc/auth/realms/r/.well-known/openid-configuration");
+  t.deepEqual(Object.keys(await value(cx.adopted)).toSorted(), [
+    "audience",
+    "password",
+    "role",
+    "role-mappings",
+    "user",
+  ]);
+  await value(cx.token);
+  t.true(made.some(({ type, name }) => type === "keycloak-apisix:index:ApisixEnablement" && name === "cx"));
+  t.deepEqual(
+    childrenOf("cx").toSorted(),
+    ["audience", "password", "role", "role-mappings", "token", "user"].map((child) => `cx-${child}`),
+  );
+});
+
+test.serial("below CX 4.10.1 there is no role and there are no role mappings", async (t) => {
+  const old = new ApisixEnablement("old", {
+    realm: "r",
+    customerPassword: "pw",
+    cxVersion: "4.10.0",
+    verifyToken: false,
+  });
+  t.is(await value(old.roleId), undefined);
+  await value(old.adopted);
+  t.deepEqual(childrenOf("old").toSorted(), ["old-audience", "old-password", "old-user"]);
+});
+
+test.serial("an unknown cxVersion and a missing password are refused in words", (t) => {
+  t.throws(() => new ApisixEnablement("a", { realm: "r", customerPassword: "pw", cxVersion: "banana" }), {
+    message: /Unknown cxVersion 'banana'/,
+  });
+  t.throws(() => new ApisixEnablement("b", { realm: "r", customerPassword: "" }), {
+    message: /customerPassword is missing/,
+  });
+});

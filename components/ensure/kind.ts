@@ -1,0 +1,104 @@
+// What a kind of ensured object says of itself. What is the same for all kinds stands in lifecycle.ts and ownership.ts.
+import type { Fields, FieldValue } from "./fields.ts";
+import type { Mark } from "./marks.ts";
+
+/** Where objects live: a realm of a server. */
+export interface Place {
+  /** Address of the server: what identifies it. */
+  readonly server: string;
+  /** Name of the realm. */
+  readonly name: string;
+  /** Before something is changed or removed: whatever was read is read again. */
+  forget(): void;
+  /** The same for what was read more than a moment ago. */
+  forgetOld(): void;
+}
+
+/** Inputs that all kinds share. */
+export interface KindInputs {
+  readonly realm: string;
+  /** Config namespace of the Keycloak connection. */
+  readonly connection?: string;
+}
+
+/** An object as it stands in the realm. A kind adds what it needs to write it back. */
+export interface LiveObject {
+  /** Keycloak's id of the object; of a part, that of its owner. */
+  readonly id: string;
+  readonly fields: Fields;
+  readonly mark: Mark;
+  /** Further outputs of the resource, under the names in the kind's `outputs`. */
+  readonly outputs?: Readonly<Record<string, unknown>>;
+  /** Of a part: false where its owner is there, and nothing of the part itself. */
+  readonly present?: boolean;
+  /** Of a part: what is another value once somebody has replaced it, and how to say that. For an object its id does this. */
+  readonly trace?: { readonly value: string; readonly replaced: string };
+}
+
+/** What is to be changed on an object. */
+export interface Change {
+  /** Merged into the live object; an undefined value takes the field away. */
+  readonly fields: Fields;
+  /** The owner mark to write, where it changes; without text it is taken away. */
+  readonly mark?: { readonly text: string | undefined };
+}
+
+/** What is known when a kind is asked for the fields as they should be. */
+export interface Known<Inputs, Live> {
+  /** Missing: the object is about to be created. */
+  readonly live?: Live;
+  /** The fields as this resource last wrote or found them; missing where the state is not at hand. */
+  readonly written?: Fields;
+  /** The inputs before these. */
+  readonly previous?: Inputs;
+  /** True where writing follows: then a kind may do what a preview must not, a login for example. */
+  readonly writing?: boolean;
+}
+
+interface Common<Inputs extends KindInputs, Live extends LiveObject, Realm extends Place> {
+  /** Keycloak's name of the thing, as drift of the whole object is shown: `user`, `realmRole`. */
+  readonly noun: string;
+  /** Inputs that name the object: another value means another object. */
+  readonly identity: readonly (keyof Inputs & string)[];
+  /** Names of the outputs that the live object brings. */
+  readonly outputs?: readonly string[];
+  /** "user 'customer'", for sentences. */
+  describe(inputs: Inputs): string;
+  /**
+   * Refuses a realm or client that is unfit for this kind.
+   * @param isNew true before the object is adopted or created: then rights to write are needed, not only to read
+   * @throws Failure in words.
+   */
+  validate?(realm: Realm, inputs: Inputs, isNew: boolean): Promise<void>;
+  /** The live object; for a part, its owner with or without the part. Undefined where there is none. */
+  find(realm: Realm, inputs: Inputs): Promise<Live | undefined>;
+  /** The fields as they should be, by the names of the live object's. */
+  wanted(realm: Realm, inputs: Inputs, known: Known<Inputs, Live>): Promise<Fields>;
+  /** A field's drift in words, where "false, should be true" does not say it. */
+  explain?(field: string, is: FieldValue, wanted: FieldValue): string | undefined;
+  /** Changes the live object, and nothing but what the change names. */
+  write(realm: Realm, live: Live, change: Change, inputs: Inputs): Promise<void>;
+}
+
+/** A whole object: created when it is missing, removed if it was. */
+export interface ObjectKind<Inputs extends KindInputs, Live extends LiveObject, Realm extends Place>
+  extends Common<Inputs, Live, Realm> {
+  readonly partOf?: undefined;
+  create(realm: Realm, inputs: Inputs, fields: Fields, mark: string): Promise<void>;
+  remove(realm: Realm, live: Live): Promise<void>;
+  /** Who else uses the object, in words, so that it must not be removed. */
+  usedBy?(realm: Realm, live: Live): Promise<string | undefined>;
+}
+
+/** Part of another object, which carries the mark for it: put back, never created or removed by itself. */
+export interface PartKind<Inputs extends KindInputs, Live extends LiveObject, Realm extends Place>
+  extends Common<Inputs, Live, Realm> {
+  /** Noun of the owner's kind. */
+  readonly partOf: string;
+  /** Fields that cannot be put back, with the reason. */
+  readonly irreversible?: Readonly<Record<string, string>>;
+}
+
+export type Kind<Inputs extends KindInputs, Live extends LiveObject, Realm extends Place> =
+  | ObjectKind<Inputs, Live, Realm>
+  | PartKind<Inputs, Live, Realm>;

@@ -1,0 +1,364 @@
+// The heart on an object in memory: what it adopts, creates, corrects, leaves and takes back.
+import test from "ava";
+import { Failure } from "../failure.ts";
+import { Holders } from "./holders.ts";
+import { isMark } from "./marks.ts";
+import { isReady, MemoryRealm, Resource } from "./testing/memory.ts";
+
+const wants = { a: "1", b: "2" };
+
+function given(wanted = wants): { realm: MemoryRealm; resource: Resource; another: () => Resource } {
+  const realm = new MemoryRealm();
+  const another = () => new Resource(() => realm, wanted);
+  return { realm, resource: another(), another };
+}
+
+test("what is missing is planned, created with our mark, and removed again", async (t) => {
+  const { realm, resource } = given();
+  t.deepEqual(await resource.preview(), { plan: "create", changes: true });
+  await resource.up();
+  const object = realm.objects.get("x");
+  t.true(isReady(object, wants));
+  t.true(isMark(object?.mark));
+  t.false(resource.recorded?.adopted);
+  t.deepEqual(await resource.preview(), { drift: {}, changes: false });
+  await resource.destroy();
+  t.is(realm.objects.size, 0);
+  t.deepEqual(resource.said, []);
+});
+
+test("what is there and right is adopted and left, without a write", async (t) => {
+  const { realm, resource } = given();
+  const { id } = realm.make("x", { ...wants, other: "kept" }, "a person");
+  const before = realm.snapshot();
+  t.deepEqual(await resource.preview(), { plan: "adopt", corrects: {}, found: id, changes: true });
+  await resource.up();
+  await resource.destroy();
+  t.deepEqual(realm.writes, []);
+  t.deepEqual(realm.snapshot(), before);
+});
+
+test("what is there and wrong is corrected, field by field, and put back as it was", async (t) => {
+  const { realm, resource } = given();
+  realm.make("x", { a: "9", other: "kept" }, "a person", "my laptop");
+  const before = realm.snapshot();
+  t.like(await resource.preview(), {
+    plan: "adopt",
+    corrects: { a: "9, should be 1", b: "not set, should be 2" },
+  });
+  await resource.up();
+  t.deepEqual(realm.objects.get("x")?.fields, { ...wants, other: "kept" });
+  t.true(resource.recorded?.adopted);
+  await resource.destroy();
+  t.deepEqual(realm.snapshot(), before);
+});
+
+test("drift is named in words, alone, and corrected; what was found first is still put back", async (t) => {
+  const { realm, resource } = given();
+  const object = realm.make("x", { a: "9", b: "2" }, "a person");
+  await resource.up();
+  object.fields = { ...object.fields, b: "changed" };
+  t.deepEqual(await resource.preview(), { drift: { b: "changed, should be 2" }, changes: true });
+  await resource.up();
+  t.true(isReady(object, wants));
+  t.deepEqual(await resource.preview(), { drift: {}, changes: false });
+  await resource.destroy();
+  t.deepEqual(object.fields, { a: "9", b: "2" });
+});
+
+test("what is gone is named as missing, and created again", async (t) => {
+  const { realm, resource } = given();
+  await resource.up();
+  realm.objects.clear();
+  t.deepEqual(await resource.preview(), { drift: { thing: "missing" }, changes: true });
+  await resource.up();
+  t.true(isReady(realm.objects.get("x"), wants));
+  await resource.destroy();
+  t.is(realm.objects.size, 0);
+});
+
+test("what is gone leaves the state with a refresh, and is nothing to destroy", async (t) => {
+  const { realm, resource, another } = given();
+  await resource.up();
+  const second = another();
+  await second.up();
+  realm.objects.clear();
+  await resource.refresh();
+  t.is(resource.recorded, undefined);
+  await second.destroy();
+  t.deepEqual(second.said, []);
+});
+
+test("a realm that is gone is nothing to destroy, and takes its objects out of the state", async (t) => {
+  const { realm, resource } = given();
+  await resource.up();
+  realm.objects.clear();
+  realm.make("no realm", {}, "a person");
+  await t.throwsAsync(resource.preview(), { message: "no realm" });
+  await resource.refresh();
+  t.is(resource.recorded, undefined);
+});
+
+test("made again by hand: named, left by destroy, adopted by up", async (t) => {
+  const { realm, resource, another } = given();
+  await resource.up();
+  realm.objects.clear();
+  realm.make("x", wants, "a person");
+  t.deepEqual((await resource.preview()).drift, { thing: "made anew outside this stack" });
+  const killed = another();
+  killed.recorded = resource.recorded;
+  await killed.destroy();
+  t.regex(killed.said.join(), /^Thing 'x' in realm 'cx' at .*: left in place, because somebody deleted it/);
+  await resource.up();
+  t.deepEqual((await resource.preview()).drift, {});
+  await resource.destroy();
+  t.is(realm.objects.get("x")?.madeBy, "a person");
+});
+
+test("adopted as it stood, then made anew by hand: named as well, without any mark", async (t) => {
+  const { realm, resource } = given();
+  realm.make("x", wants, "a person");
+  await resource.up();
+  realm.objects.clear();
+  realm.make("x", wants, "a person");
+  t.deepEqual((await resource.preview()).drift, { thing: "made anew outside this stack" });
+});
+
+test("a create that broke off after it took effect is recognised by its mark, and finished", async (t) => {
+  const { realm, resource } = given();
+  realm.instead = (go) => {
+    go();
+    throw new Failure("no answer", { meaning: "unclear" });
+  };
+  await t.throwsAsync(resource.up(), { message: "no answer" });
+  t.is(resource.recorded?.id, "");
+  await resource.up();
+  t.false(resource.recorded?.adopted);
+  t.deepEqual(realm.writes, ["create x"], "nothing is made twice");
+  await resource.destroy();
+  t.is(realm.objects.size, 0);
+});
+
+test("a create that broke off, and somebody else's object in its place: left, and said so", async (t) => {
+  const { realm, resource } = given();
+  realm.instead = () => {
+    throw new Failure("no answer", { meaning: "unclear" });
+  };
+  await t.throwsAsync(resource.up());
+  realm.make("x", wants, "a person");
+  await resource.destroy();
+  t.is(realm.objects.size, 1);
+  t.regex(resource.said.join(), /its creation broke off, and no owner mark of ours is on it/);
+});
+
+test("a create that is refused leaves nothing in the state", async (t) => {
+  const { realm, resource } = given();
+  realm.instead = () => {
+    throw new Failure("forbidden");
+  };
+  await t.throwsAsync(resource.up(), { message: "forbidden" });
+  t.is(resource.recorded, undefined);
+});
+
+test("somebody was faster: what is there now is adopted, and put back as it was found", async (t) => {
+  const { realm, resource } = given();
+  realm.instead = (go) => {
+    realm.make("x", { a: "9" }, "a person");
+    go();
+  };
+  await resource.up();
+  t.true(resource.recorded?.adopted);
+  t.true(isReady(realm.objects.get("x"), wants));
+  await resource.destroy();
+  t.deepEqual(realm.objects.get("x")?.fields, { a: "9" });
+});
+
+test("adopting that breaks off keeps what was found", async (t) => {
+  const { realm, resource } = given();
+  const object = realm.make("x", { a: "9" }, "a person");
+  realm.instead = (go) => {
+    go();
+    throw new Failure("connection reset");
+  };
+  await t.throwsAsync(resource.up(), { message: "connection reset" });
+  await resource.up();
+  await resource.destroy();
+  t.deepEqual(object.fields, { a: "9" });
+});
+
+test("renamed in one run: the new holder takes over, and destroy leaves nothing", async (t) => {
+  const { realm, resource: old, another } = given();
+  await old.up();
+  const [renamed, run] = [another(), new Holders()];
+  await renamed.up(run);
+  await old.destroy(run);
+  t.true(isReady(realm.objects.get("x"), wants));
+  t.deepEqual((await renamed.preview()).changes, false);
+  await renamed.refresh();
+  await renamed.destroy();
+  t.is(realm.objects.size, 0);
+  t.deepEqual([...old.said, ...renamed.said], []);
+});
+
+test("renamed twice: what was created is still known as such", async (t) => {
+  const { realm, resource: first, another } = given();
+  await first.up();
+  let last = first;
+  for (let round = 0; round < 2; round += 1) {
+    const [next, run] = [another(), new Holders()];
+    await next.up(run);
+    await last.destroy(run);
+    last = next;
+  }
+  await last.destroy();
+  t.is(realm.objects.size, 0);
+});
+
+test("renamed with a refresh in the same run: what was found is inherited, and put back", async (t) => {
+  const { realm, resource: old, another } = given();
+  const object = realm.make("x", { a: "9" }, "a person");
+  await old.up();
+  const [renamed, run] = [another(), new Holders()];
+  await old.refresh(run);
+  await renamed.up(run);
+  await old.destroy(run);
+  await renamed.destroy();
+  t.deepEqual(object.fields, { a: "9" });
+  t.deepEqual([...old.said, ...renamed.said], []);
+});
+
+test("renamed without: what the old one had changed is named, since nobody can put it back", async (t) => {
+  const { realm, resource: old, another } = given();
+  realm.make("x", { a: "9" }, "a person");
+  await old.up();
+  const [renamed, run] = [another(), new Holders()];
+  await renamed.up(run);
+  await old.destroy(run);
+  t.regex(old.said.join(), /destroy will not put back: a, b\./);
+});
+
+for (const stays of ["first", "second"] as const) {
+  test(`declared twice, and the ${stays} stays: nothing is taken from under it, and destroy leaves nothing`, async (t) => {
+    const { realm, resource: first, another } = given();
+    const [second, run] = [another(), new Holders()];
+    await first.up(run);
+    await second.up(run);
+    const [kept, dropped] = stays === "first" ? [first, second] : [second, first];
+    const next = new Holders();
+    await kept.up(next);
+    await dropped.destroy(next);
+    t.true(isReady(realm.objects.get("x"), wants));
+    await kept.destroy();
+    t.is(realm.objects.size, 0);
+  });
+}
+
+test("two stacks: the first may go before the second, and nothing is taken from under it", async (t) => {
+  const { realm, resource: first, another } = given();
+  await first.up();
+  const second = another();
+  await second.up();
+  t.false((await first.preview()).changes);
+  await first.destroy();
+  t.regex(first.said.join(), /another stack has adopted it since/);
+  t.true(isReady(realm.objects.get("x"), wants));
+  await second.destroy();
+  t.true(realm.objects.has("x"), "the second did not make it");
+});
+
+test("two stacks: the second may go first, and the first still removes what it made", async (t) => {
+  const { realm, resource: first, another } = given();
+  await first.up();
+  const second = another();
+  await second.up();
+  await second.destroy();
+  await first.destroy();
+  t.is(realm.objects.size, 0);
+});
+
+test("whoever can write the mark gains nothing: destroy removes no adopted object", async (t) => {
+  const { realm, resource } = given();
+  const object = realm.make("x", { a: "9" }, "a person");
+  await resource.up();
+  for (const text of [`${object.mark} (created)`, `${object.mark} (created ${object.mark})`]) {
+    const attacked = new Resource(() => realm, wants);
+    attacked.recorded = resource.recorded;
+    object.mark = text;
+    await attacked.destroy();
+    t.true(realm.objects.has("x"), text);
+    t.regex(attacked.said.join(), /another stack has adopted it since|our owner mark on it is gone/);
+  }
+});
+
+test("what others use is left, and named", async (t) => {
+  const { realm, resource } = given();
+  await resource.up();
+  const object = realm.objects.get("x");
+  if (object) object.usedBy = "users have it ('jane')";
+  await resource.destroy();
+  t.regex(resource.said.join(), /left in place, because users have it \('jane'\)/);
+  t.true(realm.objects.has("x"));
+});
+
+test("another server: adopted there, and nothing on the earlier one is touched", async (t) => {
+  const [here, there] = [new MemoryRealm(), new MemoryRealm("https://elsewhere.example.com")];
+  let now = here;
+  const resource = new Resource(() => now, wants);
+  await resource.up();
+  const before = here.snapshot();
+  now = there;
+  there.make("x", { a: "9" }, "a person");
+  t.true((await resource.preview()).changes);
+  await resource.up();
+  t.true(resource.recorded?.adopted);
+  await resource.destroy();
+  t.deepEqual(there.objects.get("x")?.fields, { a: "9" });
+  t.deepEqual(here.snapshot(), before);
+});
+
+test("destroyed while the stack talks to another server: left, and both are named", async (t) => {
+  const [here, there] = [new MemoryRealm(), new MemoryRealm("https://elsewhere.example.com")];
+  let now = here;
+  const resource = new Resource(() => now, wants);
+  await resource.up();
+  now = there;
+  await resource.destroy();
+  t.regex(resource.said.join(), /it lives on https:\/\/keycloak.* now talks to https:\/\/elsewhere/);
+  t.true(here.objects.has("x"));
+});
+
+test("a part: set where there is none, and taken away again; its owner stays", async (t) => {
+  const realm = new MemoryRealm();
+  const resource = new Resource(() => realm, { value: "secret" }, "x", true);
+  const owner = realm.make("x", {}, "a person");
+  t.like(await resource.preview(), { plan: "create" });
+  await resource.up();
+  t.is(owner.part?.value, "secret");
+  await resource.destroy();
+  t.is(owner.part, undefined);
+  t.true(realm.objects.has("x"));
+});
+
+test("a part that is right is left, one that is wrong is replaced, and that it stays so is said", async (t) => {
+  const realm = new MemoryRealm();
+  const resource = new Resource(() => realm, { value: "secret" }, "x", true);
+  const owner = realm.make("x", {}, "a person");
+  owner.part = { value: "secret", since: 5 };
+  await resource.up();
+  t.deepEqual(realm.writes, []);
+  owner.part = { value: "another", since: 7 };
+  t.deepEqual((await resource.preview()).drift, { part: "reset at 7" });
+  await resource.up();
+  t.is(owner.part?.value, "secret");
+  await resource.destroy();
+  t.regex(resource.said.join(), /part was not put back, because it cannot be read/);
+});
+
+test("a part without its owner: an error that says so, and nothing is made", async (t) => {
+  const realm = new MemoryRealm();
+  const resource = new Resource(() => realm, { value: "secret" }, "x", true);
+  await t.throwsAsync(resource.up(), {
+    message: /^Ensuring part of thing 'x' in realm 'cx' at .* failed: the thing is not there/,
+  });
+  t.is(resource.recorded, undefined);
+});

@@ -1,0 +1,209 @@
+// May this object be removed, or put back as it was found? This is the part where people can be hurt, so it is decided in
+// one place, and in doubt the answer is no. All four must hold (docs/design.md, "The ownership rule"):
+//   (a) server and Keycloak id are the recorded ones;
+//   (b) no other resource holds the object in this run;
+//   (c) the owner mark, where the object can carry one, is still ours;
+//   (d) a field still has the value that we wrote; else that field stays.
+import { isDeepStrictEqual } from "node:util";
+import type { Fields, FieldValue } from "./fields.ts";
+import type { Holder } from "./holders.ts";
+import type { Change, LiveObject } from "./kind.ts";
+import { type HandedOver, handOverMark, isMark, readMark } from "./marks.ts";
+
+/** What the state keeps of an object, so that it can be taken back. */
+export interface Ownership {
+  /** Address of the server that the object lives on. */
+  readonly server: string;
+  /** Keycloak's id of the object. */
+  readonly id: string;
+  /** False where this resource made the object. */
+  readonly adopted: boolean;
+  /** Secret of this resource; new with every create. */
+  readonly key: string;
+  /** What is written on the object to say who holds it; on a part, its owner's. */
+  readonly mark: string;
+  /** How the object was found; may hold personal data. */
+  readonly before: Before;
+}
+
+export interface Before {
+  readonly fields: Readonly<Record<string, FoundAndWritten>>;
+  /** The mark, or whatever text stood in its place, before ours. */
+  readonly mark?: string;
+}
+
+/** A field as it was found, and as this resource left it. */
+export interface FoundAndWritten {
+  readonly found?: FieldValue;
+  readonly written?: FieldValue;
+}
+
+/** In place of the id of what was perhaps created: the create broke off. */
+export const idNotKnown = "";
+
+/** All that is known when a resource lets go of its object. */
+export interface Facts {
+  readonly ownership: Ownership;
+  /** Address of the server that this stack talks to now. */
+  readonly server: string;
+  /** The live object; undefined where it is gone. */
+  readonly live: Pick<LiveObject, "id" | "fields" | "mark"> | undefined;
+  /** True for what is part of another object: put back, never removed. */
+  readonly isPart: boolean;
+  /** Another resource that has held the object in this run. */
+  readonly other: Holder | undefined;
+  /** Fields that cannot be put back, with the reason. */
+  readonly irreversible?: Readonly<Record<string, string>>;
+  /** Who else uses the object, in words. */
+  readonly usedBy?: string;
+}
+
+/** What to do with the object, and what to say about it. */
+export interface Release {
+  readonly write?: Change;
+  readonly remove: boolean;
+  readonly say: readonly Remark[];
+}
+
+/** Completes a sentence that begins with the object. */
+export interface Remark {
+  readonly severity: "warning" | "info";
+  readonly text: string;
+}
+
+/** Decides what happens to a live object when its resource is deleted. */
+export function release(facts: Facts): Release {
+  const { ownership, server, live, isPart, other } = facts;
+  if (server !== ownership.server)
+    return leave(`it lives on ${ownership.server}, and this stack now talks to ${server}`);
+  if (!live) return nothing;
+  if (ownership.id === idNotKnown)
+    return leave(
+      "its creation broke off, and no owner mark of ours is on it, so somebody else may have made it",
+    );
+  if (live.id !== ownership.id) return leave("somebody deleted it and made it again since");
+  const mark = readMark(live.mark.text, ownership.mark, ownership.before.mark);
+  if (other) return handOver(facts, live, mark, other);
+
+  const created = !isPart && (!ownership.adopted || mark.handedOver === "created");
+  if (!created && changedFields(ownership).length === 0 && !mark.ours) {
+    // Without a mark nothing tells who made the object.
+    const isUnmarked = ownership.adopted && !isPart && !live.mark.carries;
+    return isUnmarked ? { remove: false, say: [stays("it was there already")] } : nothing;
+  }
+  if (live.mark.carries && !mark.ours) {
+    return leave(
+      isMark(live.mark.text)
+        ? "another stack has adopted it since"
+        : "our owner mark on it is gone (edited by hand, or its password was reset), so it may be in use by others",
+    );
+  }
+  if (!created) return restore(facts, live, mark.handedOver);
+  return facts.usedBy === undefined ? { remove: true, say: [] } : leave(facts.usedBy);
+}
+
+const nothing: Release = { remove: false, say: [] };
+
+function leave(why: string): Release {
+  return { remove: false, say: [{ severity: "warning", text: `left in place, because ${why}.` }] };
+}
+
+/** Of what looks like ours and is left: nothing proves it, so whoever knows has to decide. */
+function stays(why: string): Remark {
+  return {
+    severity: "info",
+    text: `left in place, because ${why}, or was made by an 'up' that was killed before it had recorded that. If nobody needs it, delete it by hand.`,
+  };
+}
+
+function restore(
+  { ownership, isPart, irreversible = {} }: Facts,
+  live: Pick<LiveObject, "fields" | "mark">,
+  handedOver: HandedOver | undefined,
+): Release {
+  const fields: Record<string, FieldValue> = {};
+  const say: Remark[] = [];
+  const keep = (name: string, why: string) =>
+    say.push({ severity: "warning", text: `${name} was not put back, because ${why}.` });
+  for (const [name, { found, written }] of changedFields(ownership)) {
+    const never = found === undefined ? undefined : irreversible[name];
+    if (never !== undefined) keep(name, never);
+    else if (isDeepStrictEqual(live.fields[name], written)) fields[name] = found;
+    else if (!isDeepStrictEqual(live.fields[name], found)) keep(name, "somebody has changed it since");
+  }
+  const text = handedOver === "adopted" ? undefined : ownership.before.mark;
+  const mark = isPart || !live.mark.carries ? undefined : { text };
+  if (mark && isMark(text)) say.push(stays("it carries an owner mark of another stack"));
+  const write = Object.keys(fields).length > 0 || mark ? { fields, mark } : undefined;
+  return { write, remove: false, say };
+}
+
+/** What we know goes on with the object through its mark, so that the other holder can take back what we cannot any more. */
+function handOver(
+  facts: Facts,
+  live: Pick<LiveObject, "mark">,
+  mark: ReturnType<typeof readMark>,
+  other: Holder,
+): Release {
+  const { ownership, isPart, irreversible } = facts;
+  const { mark: next, before } = other.ownership;
+  // What was handed to us may stand in the mark that the other one has taken over.
+  const handed = mark.handedOver ?? readMark(before.mark, ownership.mark, ownership.before.mark).handedOver;
+  const created = !ownership.adopted || handed === "created";
+  /** Nothing where the other one could not tell it from a forgery: it found another mark than ours, or knows already. */
+  const handedOn = (how: HandedOver) => {
+    const text = handOverMark(next, how, ownership.key);
+    return readMark(text, next, before.mark).ours ? text : undefined;
+  };
+
+  let text: string | undefined;
+  if (isPart || !live.mark.carries) text = undefined;
+  // We had taken it over from the other holder, who still has it: it gets it back.
+  else if (mark.ours) text = (created ? handedOn("created") : undefined) ?? next;
+  else if (other.inherited || live.mark.text !== next) text = undefined;
+  else if (created) text = handedOn("created");
+  else if (!isMark(ownership.before.mark) || handed === "adopted") text = handedOn("adopted");
+
+  const lost = other.inherited ? [] : changedOnAdopted(ownership, irreversible);
+  return {
+    write: text === undefined ? undefined : { fields: {}, mark: { text } },
+    remove: false,
+    say:
+      lost.length === 0
+        ? []
+        : [
+            {
+              severity: "warning",
+              text: `held by another resource now, which does not know how it was found, so destroy will not put back: ${lost.join(", ")}. A component that is renamed with 'aliases' keeps this.`,
+            },
+          ],
+  };
+}
+
+function changedFields({ before }: Ownership): [string, FoundAndWritten][] {
+  return Object.entries(before.fields).filter(([, { found, written }]) => !isDeepStrictEqual(found, written));
+}
+
+/** Fields that we changed on what was there before this stack. */
+function changedOnAdopted(ownership: Ownership, irreversible: object = {}): string[] {
+  if (!ownership.adopted) return [];
+  return changedFields(ownership).flatMap(([name]) => (name in irreversible ? [] : [name]));
+}
+
+/** The fields named, as they were found and as they were written. */
+export function foundAndWritten(
+  found: Fields,
+  written: Fields,
+  names: readonly string[],
+): Record<string, FoundAndWritten> {
+  return Object.fromEntries(names.map((name) => [name, { found: found[name], written: written[name] }]));
+}
+
+/** What was found first is what is put back; what was written last is what must still be there then. */
+export function merged(earlier: Before, later: Before): Before {
+  const fields: Record<string, FoundAndWritten> = { ...later.fields };
+  for (const [name, pair] of Object.entries(earlier.fields)) {
+    fields[name] = { found: pair.found, written: (later.fields[name] ?? pair).written };
+  }
+  return { fields, ...(earlier.mark !== undefined && { mark: earlier.mark }) };
+}

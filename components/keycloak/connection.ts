@@ -1,0 +1,137 @@
+// Which Keycloak to talk to, and as whom: the keys and environment variables of @pulumi/keycloak's own
+// provider, read from the namespace `keycloak` or from the one that a component's `connection` names.
+import { Failure } from "../failure.ts";
+
+/** The namespace that @pulumi/keycloak reads too. */
+export const defaultNamespace = "keycloak";
+
+/** No key of @pulumi/keycloak's, so it stands in our own namespace, and holds for every connection. */
+const maxConcurrentRequestsKey = "keycloak-apisix:maxConcurrentRequests";
+
+export interface Connection {
+  /** Config namespace it was read from. */
+  readonly namespace: string;
+  /** Address with base path and without a trailing slash: what identifies the server. */
+  readonly server: string;
+  /** Realm of the admin who logs in. */
+  readonly adminRealm: string;
+  readonly clientId: string;
+  readonly clientSecret: string | undefined;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  /** Timeout per request, in milliseconds. */
+  readonly timeout: number;
+  /** The most requests that are sent to Keycloak at once. */
+  readonly maxConcurrentRequests: number;
+  readonly rootCaCertificate: string | undefined;
+  readonly tlsInsecureSkipVerify: boolean;
+}
+
+export type ReadConfig = (key: string) => string | undefined;
+
+/** The variables that @pulumi/keycloak's provider reads, behind the namespace; the TLS keys have none there. */
+const environmentNames: Readonly<Record<string, string>> = {
+  url: "URL",
+  basePath: "BASE_PATH",
+  realm: "REALM",
+  clientId: "CLIENT_ID",
+  clientSecret: "CLIENT_SECRET",
+  username: "USER",
+  password: "PASSWORD",
+  clientTimeout: "CLIENT_TIMEOUT",
+};
+
+/** Name of the environment variable for a key, where it has one: `keycloak:basePath` is KEYCLOAK_BASE_PATH. */
+export function environmentVariable(namespace: string, key: string): string | undefined {
+  const name = environmentNames[key];
+  return name && `${namespace.replace(/[^A-Za-z0-9]+/g, "_").toUpperCase()}_${name}`;
+}
+
+/**
+ * Reads a connection.
+ * @throws Failure naming the key that is missing or malformed.
+ */
+export function readConnection(
+  namespace: string,
+  config: ReadConfig,
+  environment: Readonly<Record<string, string | undefined>>,
+): Connection {
+  const value = (key: string) => {
+    const found = config(`${namespace}:${key}`) ?? environment[environmentVariable(namespace, key) ?? ""];
+    return found === undefined || found === "" ? undefined : found;
+  };
+  const orSet = (key: string) =>
+    `set ${namespace}:${key} (pulumi config set) or ${environmentVariable(namespace, key)}`;
+
+  const url = value("url");
+  if (!url) {
+    throw new Failure(`No Keycloak address: ${orSet("url")}, for example https://keycloak.example.com.`, {
+      shared: true,
+    });
+  }
+  const basePath = value("basePath") ?? "";
+  const server = parseServer(namespace, url, basePath);
+
+  const username = value("username");
+  const password = value("password");
+  const clientSecret = value("clientSecret");
+  const clientId = value("clientId") ?? (username ? "admin-cli" : undefined);
+  if (!clientId || (username ? !password : !clientSecret)) {
+    const what = username
+      ? `The password of admin '${username}' is missing: ${orSet("password")} --secret`
+      : `No admin credentials for Keycloak at ${server}: set ${namespace}:username and ${namespace}:password, or ${namespace}:clientId and ${namespace}:clientSecret (environment: ${environmentVariable(namespace, "username")}, …)`;
+    throw new Failure(`${what}.`, { shared: true });
+  }
+
+  const seconds = Number(value("clientTimeout") ?? 15);
+  if (!Number.isFinite(seconds) || seconds <= 0) {
+    throw new Failure(`${namespace}:clientTimeout is not a number of seconds greater than 0.`, {
+      shared: true,
+    });
+  }
+  const maxConcurrentRequests = Number(config(maxConcurrentRequestsKey) || 10);
+  if (!Number.isInteger(maxConcurrentRequests) || maxConcurrentRequests < 1) {
+    throw new Failure(`${maxConcurrentRequestsKey} is not a whole number greater than 0.`, {
+      shared: true,
+    });
+  }
+  return {
+    namespace,
+    server,
+    adminRealm: value("realm") ?? "master",
+    clientId,
+    clientSecret,
+    username,
+    password,
+    timeout: seconds * 1000,
+    maxConcurrentRequests,
+    rootCaCertificate: value("rootCaCertificate"),
+    tlsInsecureSkipVerify: value("tlsInsecureSkipVerify") === "true",
+  };
+}
+
+function parseServer(namespace: string, url: string, basePath: string): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    throw new Failure(
+      `${namespace}:url is not an address: write it like https://keycloak.example.com, the base path (${namespace}:basePath) apart.`,
+      { shared: true },
+    );
+  }
+  if (parsed.username || parsed.password) {
+    throw new Failure(
+      `${namespace}:url holds credentials: take them out and set ${namespace}:username and ${namespace}:password instead.`,
+      { shared: true },
+    );
+  }
+  if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
+    throw new Failure(`${namespace}:url must start with http:// or https://.`, { shared: true });
+  }
+  const path = [parsed.pathname, basePath]
+    .flatMap((part) => part.split("/"))
+    .filter((part) => part !== "")
+    .join("/");
+  return path === "" ? parsed.origin : `${parsed.origin}/${path}`;
+}

@@ -1,0 +1,109 @@
+// The direct grant (password grant) as CX makes it, and what Keycloak's answers mean.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ClientRepresentation, Realm } from "./realm.ts";
+import { claimsOf } from "./tokens.ts";
+
+export type DirectGrant =
+  | { readonly outcome: "token"; readonly tokens: Tokens }
+  /** The password is right, but the profile is incomplete or a required action is pending. */
+  | { readonly outcome: "not fully set up"; readonly said: string }
+  /** A wrong password; or the right one of a user that is locked or has OTP set up. */
+  | { readonly outcome: "bad credentials"; readonly said: string }
+  | { readonly outcome: "user disabled"; readonly said: string }
+  /** Anything that says nothing of the password: the client refuses, the realm is off, … */
+  | { readonly outcome: "refused"; readonly said: string };
+
+export interface Tokens {
+  readonly access: string;
+  readonly id: string | undefined;
+  readonly refresh: string | undefined;
+}
+
+/** How the client proves itself at the realm's endpoints. */
+export function clientCredentials(client: ClientRepresentation): Record<string, string> {
+  return {
+    client_id: client.clientId ?? "",
+    ...(!client.publicClient && client.secret && { client_secret: client.secret }),
+  };
+}
+
+/** Attempts to get an answer that tells of the password, and the least milliseconds between two of them. */
+const attempts = { most: 8, pause: 500 };
+
+/**
+ * Fetches a token; never asks for `offline_access`, which would leave an offline session. With brute-force detection Keycloak
+ * lets a user log in once at a time, and answers whoever comes meanwhile as if the password were wrong, without counting a failed
+ * login. Customers log in all the time, so that answer is believed only where it was counted.
+ * @param failures failed logins that Keycloak has counted before, where that is known; without it a wrong password costs two
+ */
+export async function directGrant(
+  realm: Realm,
+  client: ClientRepresentation,
+  username: string,
+  password: string,
+  failures?: number,
+): Promise<DirectGrant> {
+  let counted = failures;
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await ask(realm, client, username, password);
+    if (answer.outcome !== "bad credentials" || attempt === attempts.most) return answer;
+    const user = await realm.user(username);
+    if (!user || !(await realm.settings()).bruteForceProtected) return answer;
+    // Answered like this whatever the password is.
+    if ((await realm.credentials(user)).some(({ type }) => type === "otp")) return answer;
+    // Keycloak counts after it has answered.
+    await sleep(attempts.pause * (1 + Math.random()));
+    const { count, isLocked } = await realm.failedLogins(user);
+    if (isLocked || (counted !== undefined && count > counted)) return answer;
+    counted = count;
+  }
+}
+
+async function ask(
+  realm: Realm,
+  client: ClientRepresentation,
+  username: string,
+  password: string,
+): Promise<DirectGrant> {
+  const { status, body } = await realm.session.ask(
+    `Getting a token for user '${username}' at client '${client.clientId}' in realm '${realm.name}'`,
+    `${realm.address}/protocol/openid-connect/token`,
+    { grant_type: "password", scope: "openid", username, password, ...clientCredentials(client) },
+  );
+  if (status === 200 && typeof body.access_token === "string") {
+    const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+    return {
+      outcome: "token",
+      tokens: { access: body.access_token, id: text(body.id_token), refresh: text(body.refresh_token) },
+    };
+  }
+  const error = String(body.error ?? `HTTP ${status}`);
+  const description = String(body.error_description ?? "");
+  const said = description ? `${error}: ${description}` : error;
+  if (description === "Account is not fully set up") return { outcome: "not fully set up", said };
+  if (description === "Invalid user credentials") return { outcome: "bad credentials", said };
+  if (description === "Account disabled") return { outcome: "user disabled", said };
+  return { outcome: "refused", said };
+}
+
+/** Ends the session that a direct grant opened. */
+export async function endSession(realm: Realm, client: ClientRepresentation, tokens: Tokens): Promise<void> {
+  if (tokens.refresh) {
+    await realm.session.ask(
+      `Ending the session of the token check in realm '${realm.name}'`,
+      `${realm.address}/protocol/openid-connect/logout`,
+      { refresh_token: tokens.refresh, ...clientCredentials(client) },
+    );
+    return;
+  }
+  const claims = claimsOf(tokens.access);
+  const session = claims.sid ?? claims.session_state;
+  if (typeof session !== "string") return;
+  await realm.write(
+    "Ending the session of the token check",
+    [],
+    () => realm.admin.realms.deleteSession({ realm: realm.name, session, isOffline: false }),
+    // Not worth a second try: it ends by itself.
+    async () => true,
+  );
+}

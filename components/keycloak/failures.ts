@@ -1,0 +1,238 @@
+// What may come of a request in place of an answer: each kind of failure, and its words.
+import { NetworkError } from "@keycloak/keycloak-admin-client";
+import { Failure } from "../failure.ts";
+import type { Connection } from "./connection.ts";
+
+/** Answers worth asking again for: the server, or a proxy before it, is busy, starting or stumbling. */
+export const temporaryStatus = new Set([429, 500, 502, 503, 504]);
+
+/** May go away by itself. */
+export class TemporaryFailure extends Failure {
+  /** What the server does, to complete "Keycloak at … ". */
+  readonly why: string;
+  /** Of a write: `none` where it was certainly refused before it took effect. */
+  readonly effect: "none" | "unknown";
+  /** Milliseconds for which the server asks to be left alone. */
+  readonly wait: number | undefined;
+  readonly #isGivenUp: boolean;
+
+  constructor(
+    message: string,
+    options: { status?: number; why: string; effect: "none" | "unknown"; wait?: number },
+    isGivenUp = false,
+  ) {
+    super(message, { status: options.status, shared: true, about: options.why });
+    this.why = options.why;
+    this.effect = options.effect;
+    this.wait = options.wait;
+    this.#isGivenUp = isGivenUp;
+  }
+
+  /** The same failure, retried in vain for so many milliseconds. */
+  givenUp(after: number): TemporaryFailure {
+    const seconds = Math.round(after / 1000);
+    if (seconds < 1 || this.status === 401 || this.#isGivenUp) return this;
+    return new TemporaryFailure(`${this.message} Tried for ${seconds} s.`, this, true);
+  }
+
+  /** The same failure of a write that nobody could look after. */
+  unclear(): Failure {
+    return new Failure(
+      `${this.message} Whether it took effect is not known: run the command again, it looks first.`,
+      { meaning: "unclear", status: this.status, shared: true, about: this.about },
+    );
+  }
+}
+
+/** What was asked for, and of whom. */
+export interface Request {
+  /** Completes "… failed: ". */
+  readonly attempt: string;
+  readonly connection: Connection;
+  /** True where the request opens the admin session. */
+  readonly isLogin: boolean;
+  /** True where Keycloak itself has answered before, so the address is right. */
+  readonly hasAnswered: boolean;
+}
+
+/** What came of a request, as an error in words. */
+export function failureOf(error: unknown, request: Request): Failure {
+  if (error instanceof Failure) return error;
+  if (error instanceof NetworkError) return refused(error, request);
+  return unreachable(error, request);
+}
+
+function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswered }: Request): Failure {
+  const { status } = error.response;
+  const { server, namespace } = connection;
+  const said = answerInWords(error.responseData);
+  const at = `${attempt} at ${server}`;
+  if (status >= 300 && status < 400) {
+    const to = redirectTarget(error.response);
+    return new Failure(
+      `${at} failed: the server redirects (${status}${to}), and credentials are not sent on to another address; set ${namespace}:url to the address that answers itself.`,
+      { status, shared: true },
+    );
+  }
+  // A proxy that has lost its way to Keycloak says so with a page of its own.
+  const lost = status === 404 && isPage(error.response) && hasAnswered;
+  if (temporaryStatus.has(status) || lost) return busy(at, error.response, said);
+  if (status === 404 && said === undefined) {
+    return new Failure(
+      `${at} failed: there is no Keycloak under this address (404 without Keycloak's own answer); check ${namespace}:url and ${namespace}:basePath (CX serves Keycloak under /auth).`,
+      { status, shared: true },
+    );
+  }
+  if (isPage(error.response)) {
+    return new Failure(
+      `${at} failed: something before Keycloak (a proxy, a firewall) answered ${status} with a page of its own; see to it that requests from here reach Keycloak itself.`,
+      { status, shared: true },
+    );
+  }
+  if (isLogin) return loginRefused(connection, at, status, said);
+  if (status === 401) {
+    return new TemporaryFailure(
+      `${at} failed: Keycloak does not accept the admin session that it has just opened (401); see whether requests reach always the same Keycloak under the name that it knows itself by (option 'hostname'), and compare the clocks.`,
+      { status, why: "has ended the admin session", effect: "none" },
+    );
+  }
+  if (status === 403) {
+    const who = connection.username ?? connection.clientId;
+    return new Failure(
+      `${at} failed: Keycloak answered 403 Forbidden; '${who}' of realm '${connection.adminRealm}' lacks the rights: give it the realm role 'admin', or for the realm in question the client roles 'manage-users', 'manage-clients' and 'manage-realm'.`,
+      { status, shared: true },
+    );
+  }
+  if (status === 404) {
+    const meaning = said === "Realm not found." ? "nothing there" : "absent";
+    return new Failure(`${at} failed: Keycloak answered 404 (${said}).`, { status, said, meaning });
+  }
+  return new Failure(`${at} failed: Keycloak answered ${status}${said ? ` (${said})` : ""}.`, {
+    status,
+    said,
+    meaning: status === 409 ? "conflict" : undefined,
+  });
+}
+
+/** An answer that may be another one soon. */
+function busy(at: string, response: Response, said: string | undefined): TemporaryFailure {
+  const { status } = response;
+  const wait = retryAfter(response);
+  const words = said ? ` (${said})` : isPage(response) ? " with a page that is not Keycloak's own" : "";
+  const later =
+    wait === undefined ? "" : `; it asks to be left alone for ${Math.ceil(wait / 1000)} s, try again then`;
+  return new TemporaryFailure(`${at} failed: the answer was ${status}${words}${later}.`, {
+    status,
+    why: `answers ${status}`,
+    // Only a rate limit is certain to stand before everything else.
+    effect: status === 429 ? "none" : "unknown",
+    wait,
+  });
+}
+
+function loginRefused(
+  { namespace, username, adminRealm, clientId }: Connection,
+  at: string,
+  status: number,
+  said: string | undefined,
+): Failure {
+  const advice =
+    said === "Realm does not exist"
+      ? `there is no realm '${adminRealm}': set ${namespace}:realm to the realm that the admin belongs to`
+      : username
+        ? `check ${namespace}:username and ${namespace}:password, and that client '${clientId}' of realm '${adminRealm}' allows direct grants`
+        : `check ${namespace}:clientId and ${namespace}:clientSecret, and that the client has a service account`;
+  return new Failure(`${at} failed: Keycloak answered ${status}${said ? ` (${said})` : ""}; ${advice}.`, {
+    meaning: "login refused",
+    status,
+    shared: true,
+  });
+}
+
+function unreachable(error: unknown, { attempt, connection }: Request): Failure {
+  const { server, namespace, timeout } = connection;
+  if (error instanceof SyntaxError) {
+    return new TemporaryFailure(
+      `${attempt} failed: the answer from ${server} is not Keycloak's (no JSON); check ${namespace}:url and ${namespace}:basePath, and what stands between here and Keycloak.`,
+      { why: "answers with a page that is not Keycloak's own", effect: "unknown" },
+    );
+  }
+  if (error instanceof Error && error.name === "TimeoutError") {
+    return new TemporaryFailure(
+      `${attempt} failed: Keycloak at ${server} did not answer within ${timeout / 1000} s; see whether it is up, or raise ${namespace}:clientTimeout.`,
+      { why: "does not answer", effect: "unknown" },
+    );
+  }
+  const { code, words } = networkCause(error);
+  const message = `${attempt} failed: Keycloak at ${server} cannot be reached (${words}); check ${namespace}:url, and that Keycloak is up and reachable from here.`;
+  if (code in certificateProblems) return new Failure(message, { shared: true, about: words });
+  return new TemporaryFailure(message, {
+    why: `cannot be reached (${words})`,
+    effect: neverSent.has(code) ? "none" : "unknown",
+  });
+}
+
+function answerInWords(data: unknown): string | undefined {
+  if (typeof data !== "object" || data === null) return undefined;
+  const { error, error_description, errorMessage } = data as Record<string, unknown>;
+  // RESTEasy's own 404 for a path that Keycloak does not serve is JSON too.
+  if (typeof error === "string" && /^(RESTEASY\d|Unable to find matching target resource)/.test(error))
+    return undefined;
+  const words = [errorMessage, error_description, error].find((text) => typeof text === "string");
+  return typeof words === "string" ? words : undefined;
+}
+
+function redirectTarget(response: Response): string {
+  const location = response.headers.get("location");
+  if (!location || !URL.canParse(location)) return "";
+  return ` to ${new URL(location).origin}`;
+}
+
+const certificateProblems: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed: set rootCaCertificate",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate comes from an unknown authority: set rootCaCertificate",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate comes from an unknown authority: set rootCaCertificate",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate comes from an unknown authority: set rootCaCertificate",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host",
+};
+const networkProblems: Readonly<Record<string, string>> = {
+  ...certificateProblems,
+  ECONNREFUSED: "connection refused",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the host's name cannot be resolved now",
+  ECONNRESET: "connection reset",
+  UND_ERR_SOCKET: "connection closed",
+  UND_ERR_CONNECT_TIMEOUT: "connection timed out",
+  ETIMEDOUT: "connection timed out",
+  EHOSTUNREACH: "host unreachable",
+};
+/** With these there was no connection, so nothing of the request has left this machine. */
+const neverSent = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
+
+export function networkCause(error: unknown): { code: string; words: string } {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  if (typeof code === "string") return { code, words: networkProblems[code] ?? code };
+  return { code: "", words: cause instanceof Error ? cause.message : String(cause) };
+}
+
+/** A page for people: Keycloak's admin API and token endpoint never answer with one. */
+function isPage(response: Response): boolean {
+  return response.headers.get("content-type")?.startsWith("text/html") ?? false;
+}
+
+/** Milliseconds, from seconds or a date. */
+function retryAfter(response: Response): number | undefined {
+  const text = response.headers.get("retry-after");
+  if (!text) return undefined;
+  const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isNaN(wait) ? undefined : Math.max(0, wait);
+}

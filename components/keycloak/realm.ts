@@ -1,0 +1,303 @@
+// What this project asks of one realm, and how it writes there.
+import type KeycloakAdminClient from "@keycloak/keycloak-admin-client";
+import { Failure, type Meaning } from "../failure.ts";
+import type { KeycloakSession } from "./session.ts";
+import { similar } from "./similar-names.ts";
+
+export type ClientRepresentation = Awaited<ReturnType<KeycloakAdminClient["clients"]["find"]>>[number];
+export type UserRepresentation = Awaited<ReturnType<KeycloakAdminClient["users"]["find"]>>[number];
+export type RoleRepresentation = Awaited<ReturnType<KeycloakAdminClient["roles"]["find"]>>[number];
+export type CredentialRepresentation = Awaited<
+  ReturnType<KeycloakAdminClient["users"]["getCredentials"]>
+>[number];
+export type RealmRepresentation = NonNullable<Awaited<ReturnType<KeycloakAdminClient["realms"]["findOne"]>>>;
+export type UserProfile = Awaited<ReturnType<KeycloakAdminClient["users"]["getProfile"]>>;
+
+/** What an answer of Keycloak's is about, and a write changes. */
+export type Subject = "realm" | "client" | "user" | "credentials" | "role mappings" | "realm role";
+
+interface Answer {
+  readonly subject: Subject;
+  /** When it was asked for, in milliseconds since 1970. */
+  readonly at: number;
+  readonly answer: Promise<unknown>;
+}
+
+/** Milliseconds after which what a check has seen is too old for the step that follows it. */
+const old = 5000;
+
+/**
+ * One realm of a server. An answer is kept for the process. Every write drops the answers that it changes, and whoever is about to
+ * change or remove something calls `forget` first, so that no decision rests on what was true before.
+ */
+export class Realm {
+  readonly session: KeycloakSession;
+  readonly name: string;
+  readonly #answers = new Map<string, Answer>();
+  readonly #askedAhead = new Set<string>();
+
+  constructor(session: KeycloakSession, name: string) {
+    this.session = session;
+    this.name = name;
+  }
+
+  get admin(): KeycloakAdminClient {
+    return this.session.admin;
+  }
+
+  get server(): string {
+    return this.session.server;
+  }
+
+  /** Tells the operator. */
+  warn(text: string): Promise<void> {
+    return this.session.warn(text);
+  }
+
+  /** Drops every answer. */
+  forget(): void {
+    this.#answers.clear();
+  }
+
+  /** Drops the answers that are more than a few seconds old. */
+  forgetOld(): void {
+    this.#forget(({ at }) => Date.now() - at > old);
+  }
+
+  #forget(isMeant: (answer: Answer) => boolean): void {
+    for (const [key, answer] of this.#answers) if (isMeant(answer)) this.#answers.delete(key);
+  }
+
+  /**
+   * @param changes what it may change, cascades of Keycloak's own among it
+   * @param tookEffect looks whether the write is done; asked only where no answer, or a refusal, leaves that open
+   */
+  async write(
+    attempt: string,
+    changes: readonly Subject[],
+    request: () => Promise<unknown>,
+    tookEffect: () => Promise<boolean>,
+  ): Promise<void> {
+    const look = () => {
+      this.forget();
+      return tookEffect();
+    };
+    try {
+      await this.session.write(this.#inRealm(attempt), request, look);
+      this.#forget(({ subject }) => changes.includes(subject));
+    } catch (error) {
+      this.forget();
+      throw error;
+    }
+  }
+
+  /** A change is refused before it is tried, since Keycloak says that this admin may only read. */
+  mayOnlyRead(what: string): Failure {
+    const { username, clientId, adminRealm } = this.session.connection;
+    return new Failure(
+      `'${username ?? clientId}' of realm '${adminRealm}' may read, but not change ${what} in realm '${this.name}' at ${this.server}: give it the client roles 'manage-users', 'manage-clients' and 'manage-realm' for realm '${this.name}', or the realm role 'admin'.`,
+      { status: 403 },
+    );
+  }
+
+  /**
+   * The client with this clientId.
+   * @throws Failure naming similar clients.
+   */
+  client(clientId: string): Promise<ClientRepresentation & { id: string }> {
+    return this.#once("client", clientId, async () => {
+      const attempt = `Reading client '${clientId}'`;
+      const found = await this.#read(attempt, () => this.admin.clients.find({ realm: this.name, clientId }));
+      const exact = found.find((candidate) => candidate.clientId === clientId);
+      if (!exact?.id) throw await this.#clientMissing(clientId);
+      return { ...exact, id: exact.id, ...(await this.#secretOf(exact, exact.id)) };
+    });
+  }
+
+  /** Old releases (Keycloak 18) leave the secret out of the listing. */
+  async #secretOf(client: ClientRepresentation, id: string): Promise<{ secret?: string }> {
+    const hasOne = !client.publicClient && !client.bearerOnly;
+    if (client.secret || !hasOne || client.clientAuthenticatorType !== "client-secret") return {};
+    const { value } =
+      (await this.#readIfThere(`Reading the secret of client '${client.clientId}'`, () =>
+        this.admin.clients.getClientSecret({ realm: this.name, id }),
+      )) ?? {};
+    return value ? { secret: value } : {};
+  }
+
+  /**
+   * The same client, where customers can get a token at it.
+   * @throws Failure when it is bearer-only.
+   */
+  async usableClient(clientId: string): Promise<ClientRepresentation & { id: string }> {
+    this.#ahead("user profile", () => this.userProfile());
+    const client = await this.client(clientId);
+    if (client.bearerOnly) {
+      throw new Failure(
+        `Client '${clientId}' in realm '${this.name}' is bearer-only: nobody can log in at it, so no token for customers can come from it; switch 'Bearer only' off or name another client.`,
+        { shared: true },
+      );
+    }
+    return client;
+  }
+
+  user(username: string): Promise<(UserRepresentation & { id: string; username: string }) | undefined> {
+    return this.#once("user", username, async () => {
+      const found = await this.#read(`Reading user '${username}'`, () =>
+        this.admin.users.find({ realm: this.name, username, exact: true }),
+      );
+      // Keycloak stores usernames in lower case.
+      const exact = found.find((candidate) => candidate.username?.toLowerCase() === username.toLowerCase());
+      if (!exact?.id) {
+        this.#ahead("settings", () => this.settings());
+        return undefined;
+      }
+      const user = { ...exact, id: exact.id, username: exact.username ?? username };
+      this.#ahead(`of user ${user.id}`, () =>
+        Promise.all([this.credentials(user), this.realmRoleMappings(user)]),
+      );
+      return user;
+    });
+  }
+
+  credentials(user: { id: string; username: string }): Promise<CredentialRepresentation[]> {
+    return this.#once("credentials", user.id, () =>
+      this.#read(`Reading the credentials of user '${user.username}'`, () =>
+        this.admin.users.getCredentials({ realm: this.name, id: user.id }),
+      ),
+    );
+  }
+
+  realmRoleMappings(user: { id: string; username: string }): Promise<RoleRepresentation[]> {
+    return this.#once("role mappings", user.id, () =>
+      this.#read(`Reading the role mappings of user '${user.username}'`, () =>
+        this.admin.users.listRealmRoleMappings({ realm: this.name, id: user.id }),
+      ),
+    );
+  }
+
+  realmRole(name: string): Promise<(RoleRepresentation & { id: string; name: string }) | undefined> {
+    return this.#once("realm role", name, async () => {
+      const role = await this.#readIfThere(`Reading realm role '${name}'`, () =>
+        this.admin.roles.findOneByName({ realm: this.name, name }),
+      );
+      return role?.id && role.name ? { ...role, id: role.id, name: role.name } : undefined;
+    });
+  }
+
+  /** Users that have the realm role directly, so many at the most. */
+  usersWithRole(name: string, max: number): Promise<UserRepresentation[]> {
+    return this.#read(`Reading who has realm role '${name}'`, () =>
+      this.admin.roles.findUsersWithRole({ realm: this.name, name, max }),
+    );
+  }
+
+  /** The realm's user profile; undefined on releases that have none (before Keycloak 24 unless switched on). */
+  userProfile(): Promise<UserProfile | undefined> {
+    return this.#once("realm", "user profile", () =>
+      this.#readIfThere(
+        "Reading the user profile",
+        // Keycloak 18 serves an empty answer.
+        async () => (await this.admin.users.getProfile({ realm: this.name })) || undefined,
+      ),
+    );
+  }
+
+  /** The realm's own settings, as far as this admin may see them. */
+  settings(): Promise<RealmRepresentation> {
+    return this.#once("realm", "settings", async () => {
+      const settings = await this.#read("Reading the realm's settings", () =>
+        this.admin.realms.findOne({ realm: this.name }),
+      );
+      return settings ?? {};
+    });
+  }
+
+  /** What brute-force detection has counted. Never remembered: a lock ends by itself. */
+  async failedLogins(user: { id: string; username: string }): Promise<{ count: number; isLocked: boolean }> {
+    const state = (await this.#read(`Reading whether user '${user.username}' is locked`, () =>
+      this.admin.attackDetection.findOne({ realm: this.name, id: user.id }),
+    )) as { disabled?: boolean; numFailures?: number } | undefined;
+    return { count: state?.numFailures ?? 0, isLocked: state?.disabled ?? false };
+  }
+
+  /** The realm's address, as its tokens name it unless its hostname is set otherwise. */
+  get address(): string {
+    return `${this.server}/realms/${encodeURIComponent(this.name)}`;
+  }
+
+  /**
+   * The engine asks for one resource after the other. What the next ones will want to know is asked for meanwhile, the
+   * first time; whether it fails is for them to see.
+   */
+  #ahead(key: string, read: () => Promise<unknown>): void {
+    if (this.#askedAhead.has(key)) return;
+    this.#askedAhead.add(key);
+    read().catch(() => undefined);
+  }
+
+  #once<T>(subject: Subject, name: string, read: () => Promise<T>): Promise<T> {
+    const key = `${subject} ${name}`;
+    const known = this.#answers.get(key);
+    if (known) return known.answer as Promise<T>;
+    const answer = read();
+    this.#answers.set(key, { subject, at: Date.now(), answer });
+    return answer;
+  }
+
+  #inRealm(attempt: string): string {
+    return `${attempt} in realm '${this.name}'`;
+  }
+
+  async #read<T>(attempt: string, request: () => Promise<T>): Promise<T> {
+    try {
+      return await this.session.read(this.#inRealm(attempt), request);
+    } catch (error) {
+      throw hasMeaning(error, "nothing there") ? await this.#realmMissing() : error;
+    }
+  }
+
+  async #readIfThere<T>(attempt: string, request: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await this.#read(attempt, request);
+    } catch (error) {
+      if (hasMeaning(error, "absent")) return undefined;
+      throw error;
+    }
+  }
+
+  async #realmMissing(): Promise<Failure> {
+    const others = await this.session
+      .read("Listing the realms", () => this.admin.realms.find({ briefRepresentation: true }))
+      .then((realms) => realms.flatMap((realm) => realm.realm ?? []))
+      .catch(() => []);
+    return this.#missing(
+      `Realm '${this.name}' is not on Keycloak at ${this.server}.${similar("Realms", this.name, others)} CX ships its realms as an import: import it first, or correct the name. If this very program creates it, hand over the realm resource's output instead of its name, or that resource as 'dependsOn'.`,
+    );
+  }
+
+  #missing(message: string): Failure {
+    return new Failure(message, { meaning: "nothing there", status: 404, shared: true });
+  }
+
+  async #clientMissing(clientId: string): Promise<Failure> {
+    const others = await this.#read("Listing the clients", () =>
+      this.admin.clients.find({ realm: this.name }),
+    );
+    if (others.length === 0) {
+      // Every realm has clients of Keycloak's own: an empty list means that we may not see them.
+      return new Failure(
+        `Client '${clientId}' in realm '${this.name}' at ${this.server} cannot be read: Keycloak shows this admin no client at all; give it the client roles 'view-clients' and 'manage-clients' for that realm.`,
+        { status: 403, shared: true },
+      );
+    }
+    const names = others.flatMap((client) => client.clientId ?? []);
+    return this.#missing(
+      `Client '${clientId}' is not in realm '${this.name}' at ${this.server}.${similar("Clients", clientId, names)} Correct the name, or create the client first; if this very program creates it, hand over the client resource's output instead of its name, or that resource as 'dependsOn'.`,
+    );
+  }
+}
+
+function hasMeaning(error: unknown, meaning: Meaning): boolean {
+  return error instanceof Failure && error.meaning === meaning;
+}

@@ -1,0 +1,205 @@
+// The admin session: logs in once a process and only when needed, retries temporary failures, and looks before it writes again.
+// All requests to Keycloak go through here.
+import { createRequire } from "node:module";
+import { setTimeout as sleep } from "node:timers/promises";
+import KeycloakAdminClient, { NetworkError } from "@keycloak/keycloak-admin-client";
+import { getToken } from "@keycloak/keycloak-admin-client/lib/utils/auth.js";
+import pLimit, { type LimitFunction } from "p-limit";
+import pRetry from "p-retry";
+import { Failure } from "../failure.ts";
+import type { Connection } from "./connection.ts";
+import { failureOf, networkCause, TemporaryFailure, temporaryStatus } from "./failures.ts";
+import { pause, Retry } from "./retry.ts";
+import { claimsOf, parsed } from "./tokens.ts";
+
+/** Milliseconds that an unclear write gets to take effect before anybody looks. */
+const beforeLooking = 500;
+
+/** A form endpoint's answer, whatever its status. */
+export interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Tells the operator in the command that runs. */
+export type Warn = (text: string) => Promise<void>;
+
+export class KeycloakSession {
+  readonly connection: Connection;
+  readonly admin: KeycloakAdminClient;
+  readonly warn: Warn;
+  readonly #requestOptions: RequestInit;
+  readonly #limit: LimitFunction;
+  readonly #retry: Retry;
+  #token: { value: string; expires: number } | undefined;
+  #login: Promise<string> | undefined;
+
+  constructor(connection: Connection, warn: Warn) {
+    const { server, adminRealm, timeout, maxConcurrentRequests } = connection;
+    this.connection = connection;
+    this.warn = warn;
+    const dispatcher = ownDispatcher(connection);
+    // A redirect could carry credentials to another host, so none is followed.
+    this.#requestOptions = { redirect: "manual", ...(dispatcher && { dispatcher }) } as RequestInit;
+    this.#limit = pLimit(maxConcurrentRequests);
+    this.#retry = new Retry(timeout, ({ why }, seconds) =>
+      warn(`Keycloak at ${server} ${why}: trying again for up to ${seconds} s.`),
+    );
+    const requestOptions = this.#requestOptions;
+    this.admin = new KeycloakAdminClient({ baseUrl: server, realmName: adminRealm, timeout, requestOptions });
+    this.admin.registerTokenProvider({ getAccessToken: () => this.#accessToken() });
+  }
+
+  get server(): string {
+    return this.connection.server;
+  }
+
+  /** Reads; `attempt` completes "… failed: ". */
+  read<T>(attempt: string, request: () => Promise<T>): Promise<T> {
+    return this.#retry.run(async () => {
+      await this.#accessToken();
+      return this.#send(attempt, request);
+    });
+  }
+
+  /**
+   * Writes. What was refused before it could take effect is written again; where that is not clear (no answer, or a
+   * proxy's), `tookEffect` looks first.
+   */
+  async write(
+    attempt: string,
+    request: () => Promise<unknown>,
+    tookEffect: () => Promise<boolean>,
+  ): Promise<void> {
+    const start = Date.now();
+    let unclear: TemporaryFailure | undefined;
+    try {
+      await this.#retry.run(async () => {
+        await this.#accessToken();
+        if (unclear) {
+          await sleep(beforeLooking);
+          if (await tookEffect()) return;
+        }
+        try {
+          await this.#send(attempt, request);
+        } catch (error) {
+          if (error instanceof TemporaryFailure) unclear = error.effect === "unknown" ? error : unclear;
+          // It may be the repetition that is refused: 409 for what is there by now, 404 for what is gone.
+          else if ((unclear || isAbsent(error)) && (await tookEffect())) return;
+          throw error;
+        }
+      });
+    } catch (error) {
+      if (!unclear || !(error instanceof TemporaryFailure)) throw error;
+      throw unclear.givenUp(Date.now() - start).unclear();
+    }
+  }
+
+  /** Asks one of the realm's own endpoints (token, introspection, keys) rather than the admin API. */
+  ask(attempt: string, url: string, form?: Record<string, string>): Promise<Answer> {
+    const request = () => this.#askOnce(url, form);
+    return url.startsWith(`${this.server}/`)
+      ? this.#retry.run(() => this.#send(attempt, request))
+      : this.#askElsewhere(attempt, url, request);
+  }
+
+  async #askOnce(url: string, form: Record<string, string> | undefined): Promise<Answer> {
+    const response = await fetch(url, {
+      ...this.#requestOptions,
+      signal: AbortSignal.timeout(this.connection.timeout),
+      ...(form && { method: "POST", body: new URLSearchParams(form) }),
+    });
+    const text = await response.text();
+    const body: unknown = parsed(text);
+    if (temporaryStatus.has(response.status)) {
+      throw new NetworkError("", { response, responseData: body ?? text });
+    }
+    if (response.ok && body === undefined && text !== "") throw new SyntaxError("no JSON");
+    return {
+      status: response.status,
+      body: typeof body === "object" && body !== null ? { ...body } : {},
+    };
+  }
+
+  /** At another address than this server's own: failing there tells nothing of this server. */
+  async #askElsewhere(attempt: string, url: string, request: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await pRetry(request, { retries: 2, minTimeout: pause.first, randomize: true });
+    } catch (error) {
+      const why =
+        error instanceof NetworkError ? `it answered ${error.response.status}` : networkCause(error).words;
+      throw new Failure(`${attempt} failed: ${new URL(url).origin} cannot be reached (${why}).`);
+    }
+  }
+
+  async #accessToken(): Promise<string> {
+    if (this.#token && this.#token.expires > Date.now()) return this.#token.value;
+    this.#login ??= this.#logIn().finally(() => {
+      this.#login = undefined;
+    });
+    return this.#login;
+  }
+
+  async #logIn(): Promise<string> {
+    const { server, adminRealm, clientId, clientSecret, username, password, timeout } = this.connection;
+    const who = username ? `admin '${username}'` : `client '${clientId}'`;
+    // Not by the client's `auth`: that prints a complaint where no refresh token comes, as for service accounts.
+    const request = () =>
+      getToken({
+        baseUrl: server,
+        realmName: adminRealm,
+        credentials: {
+          clientId,
+          clientSecret,
+          ...(username
+            ? { grantType: "password" as const, username, password }
+            : { grantType: "client_credentials" as const }),
+        },
+        requestOptions: { ...this.#requestOptions, signal: AbortSignal.timeout(timeout) },
+      });
+    const attempt = `Logging in as ${who} in realm '${adminRealm}'`;
+    const { accessToken: value } = await this.#send(attempt, request, { isLogin: true });
+    this.#token = { value, expires: expiryOf(value) };
+    return value;
+  }
+
+  /** Sends one request; a failure comes out in words. */
+  async #send<T>(attempt: string, request: () => Promise<T>, { isLogin = false } = {}): Promise<T> {
+    const token = this.#token;
+    try {
+      // A login waits for nobody: requests that have their turn may wait for it.
+      const result = await (isLogin ? request() : this.#limit(request));
+      // The admin client hands on what is not JSON as a text.
+      if (typeof result === "string" && result !== "") throw new SyntaxError("no JSON");
+      this.#retry.answered();
+      return result;
+    } catch (error) {
+      const { connection } = this;
+      const { hasAnswered } = this.#retry;
+      const failure = failureOf(error, { attempt, connection, isLogin, hasAnswered });
+      if (failure.status === 401 && this.#token === token) this.#token = undefined;
+      if (failure instanceof TemporaryFailure) this.#retry.failed();
+      else if (failure.status !== undefined) this.#retry.answered();
+      throw failure;
+    }
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Failure && error.meaning === "absent";
+}
+
+/** Where the certificates need it; loaded only then, since it takes a tenth of a second. */
+function ownDispatcher({ rootCaCertificate, tlsInsecureSkipVerify }: Connection): object | undefined {
+  if (rootCaCertificate === undefined && !tlsInsecureSkipVerify) return undefined;
+  const { Agent } = createRequire(import.meta.url)("undici") as typeof import("undici");
+  return new Agent({ connect: { ca: rootCaCertificate, rejectUnauthorized: !tlsInsecureSkipVerify } });
+}
+
+/** Milliseconds since 1970 at which to stop using a token that has just come: a little before it expires. */
+function expiryOf(token: string): number {
+  const { exp, iat } = claimsOf(token);
+  // By its lifespan, since the server's clock is not ours; an opaque token tells nothing.
+  const lifespan = typeof exp === "number" && typeof iat === "number" ? (exp - iat) * 1000 : 40_000;
+  return Date.now() + lifespan - Math.min(10_000, lifespan / 5);
+}

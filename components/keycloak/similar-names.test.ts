@@ -1,0 +1,8 @@
+// "Did you mean", for a mistyped name.
+import test from "ava";
+import { similar } from "./similar-names.ts";
+
+test("similar names are offered, strangers are not", (t) => {
+  t.regex(similar("Clients", "cin", ["cim", "account", "CIM-web"]), /'cim'/);
+  t.is(similar("Clients", "cim", ["account", "broker"]), "");
+});

@@ -1,0 +1,21 @@
+// "Did you mean": the names that a mistyped one is close to.
+import leven from "leven";
+
+/**
+ * " Clients with a similar name: 'cim-web', 'CIM'." or, where nothing is close, "": to stand between two sentences.
+ * @param what begins that sentence: "Clients"
+ */
+export function similar(what: string, wanted: string, names: readonly string[]): string {
+  const target = wanted.toLowerCase();
+  const close = names
+    .map((name) => {
+      const candidate = name.toLowerCase();
+      const contained = target !== "" && (candidate.includes(target) || target.includes(candidate));
+      return { name, distance: contained ? 0 : leven(candidate, target) };
+    })
+    .filter(({ distance }) => distance <= Math.max(2, Math.floor(target.length / 3)))
+    .sort((a, b) => a.distance - b.distance || a.name.localeCompare(b.name))
+    .slice(0, 5)
+    .map(({ name }) => `'${name}'`);
+  return close.length === 0 ? "" : ` ${what} with a similar name: ${close.join(", ")}.`;
+}

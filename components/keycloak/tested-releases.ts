@@ -1,0 +1,35 @@
+// The Keycloak releases that this project is tested on (docs/versions.md), and a word where a server runs another one.
+import semver from "semver";
+import type { KeycloakSession } from "./session.ts";
+
+/** `npm run test:matrix` runs on both and on releases between them. */
+const tested = { oldest: "18.0.2", newest: "26.7.3" };
+
+/** The server's release; undefined where it does not tell this admin. Never worth waiting for, so it is asked once. */
+export function releaseOf({ admin }: KeycloakSession): Promise<string | undefined> {
+  return admin.serverInfo.find().then(
+    ({ systemInfo }) => systemInfo?.version,
+    () => undefined,
+  );
+}
+
+/** Warns, and never refuses. */
+export async function warnOfUntestedRelease(session: KeycloakSession): Promise<void> {
+  const { server, warn } = session;
+  const version = await releaseOf(session);
+  const how = version && untested(version);
+  if (!how) return;
+  await warn(
+    `Keycloak at ${server} is ${version}, ${how} than what keycloak-apisix is tested with (${tested.oldest} to ${tested.newest}): read the preview with care.`,
+  );
+}
+
+/** How the version lies outside of what is tested; undefined where it does not, or is no version. */
+export function untested(version: string): "older" | "newer" | undefined {
+  const known = semver.coerce(version);
+  if (!known || !/^\d+\.\d+/.test(version)) return undefined;
+  if (semver.lt(known, tested.oldest)) return "older";
+  // A patch release is no other Keycloak.
+  const { major, minor } = new semver.SemVer(tested.newest);
+  return semver.gt(known, `${major}.${minor}.999`) ? "newer" : undefined;
+}

@@ -1,0 +1,43 @@
+// What a realm's user profile requires, and the values that a customer gets where nobody configured any.
+import test from "ava";
+import { defaultValue, requiredAttributes } from "./user-profile.ts";
+
+const someone = { username: "customer", realm: "Tenant 7/ä" };
+const attribute = (name: string, required?: object, validations: object = {}) => ({
+  name,
+  required,
+  validations,
+});
+
+test("required is what the profile requires of the user himself", (t) => {
+  const profile = {
+    attributes: [
+      attribute("username", { roles: ["user"] }),
+      attribute("email", { roles: ["user"] }),
+      attribute("firstName", {}),
+      attribute("lastName"),
+      attribute("forAdmins", { roles: ["admin"] }),
+      attribute("forSomeScope", { scopes: ["phone"] }),
+      attribute("forProfileScope", { scopes: ["profile"] }),
+    ],
+  };
+  t.deepEqual(requiredAttributes(profile as never), ["email", "firstName", "forProfileScope"]);
+  t.deepEqual(requiredAttributes(undefined), []);
+});
+
+test("defaults pass the validators", (t) => {
+  const value = (name: string, validations: object = {}) =>
+    defaultValue({ attributes: [attribute(name, {}, validations)] } as never, name, someone);
+  t.is(value("email", { email: {} }), "customer@tenant-7.invalid");
+  t.is(value("firstName"), "Customer");
+  t.is(value("site", { options: { options: ["north", "south"] } }), "north");
+  t.is(value("age", { integer: { min: "18" } }), "18");
+  t.is(value("code", { length: { min: 12, max: 14 } }).length, 12);
+  t.is(value("short", { length: { max: 3 } }).length, 3);
+});
+
+test("where the validators leave nothing to guess, the error says what to configure", (t) => {
+  const profile = { attributes: [attribute("badge", {}, { pattern: { pattern: "[A-Z]{2}\\d{6}" } })] };
+  const error = t.throws(() => defaultValue(profile as never, "badge", someone));
+  t.regex(error.message, /badge.*customer.*customerProfile/);
+});

@@ -1,0 +1,174 @@
+// The Audience protocol mapper on the client itself: what makes Keycloak name the client in `aud`.
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Fields, matches } from "../ensure/fields.ts";
+import type { Change, KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
+import { Failure } from "../failure.ts";
+import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
+import { warnOfUntestedRelease } from "../keycloak/tested-releases.ts";
+
+export interface AudienceMapperInputs extends KindInputs {
+  /** clientId of the client that carries the mapper and is the audience. */
+  readonly client: string;
+  /** Name of the mapper. */
+  readonly mapper: string;
+}
+
+type ProtocolMapper = NonNullable<ClientRepresentation["protocolMappers"]>[number];
+interface Live extends LiveObject {
+  readonly client: ClientRepresentation & { readonly id: string };
+  readonly mapper: ProtocolMapper;
+}
+
+const protocol = "openid-connect";
+/** Milliseconds after which whoever has made a mapper of the same name has looked whether there is another. */
+const longEnoughToSee = 1000;
+const markKey = "keycloak-apisix.owner";
+/** Of a client: its access tokens carry only what a mapper marks as fit for them (Keycloak 24 and newer). */
+const lightweight = "client.use.lightweight.access.token.enabled";
+
+export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
+  noun: "audienceMapper",
+  identity: ["realm", "client", "mapper"],
+  outputs: ["clientSecret"],
+  describe: ({ mapper, client }) => `Audience mapper '${mapper}' of client '${client}'`,
+
+  async validate(realm, inputs, isNew) {
+    const client = await realm.usableClient(inputs.client);
+    if (client.publicClient) {
+      await realm.warn(
+        `Client '${inputs.client}' in realm '${realm.name}' is public: it has no secret, so APISIX cannot ask the introspection endpoint as this client. Switch 'Client authentication' on, or let APISIX verify by the realm's keys (use_jwks).`,
+      );
+    }
+    if (!isNew) return;
+    await warnOfUntestedRelease(realm.session);
+    if (client.access?.configure === false) throw realm.mayOnlyRead(audienceMapper.describe(inputs));
+  },
+
+  async find(realm, { client: clientId, mapper: name }) {
+    const client = await realm.client(clientId);
+    const [mapper] = mappersOf(client, name);
+    if (!mapper?.id) return undefined;
+    // A public client has none; APISIX introspects with it.
+    const clientSecret = client.publicClient ? undefined : client.secret || undefined;
+    return {
+      id: mapper.id,
+      fields: fieldsOf(mapper),
+      mark: { carries: true, text: markOn(mapper) },
+      outputs: clientSecret === undefined ? {} : { clientSecret },
+      client,
+      mapper,
+    };
+  },
+  // The guide's fields; introspection matters to APISIX, which asks there.
+  async wanted(realm, { client: clientId }) {
+    const { attributes } = await realm.client(clientId);
+    return {
+      protocolMapper: "oidc-audience-mapper",
+      "included.client.audience": clientId,
+      "access.token.claim": "true",
+      "id.token.claim": "true",
+      "introspection.token.claim": "true",
+      ...(attributes?.[lightweight] === "true" && { "lightweight.claim": "true" }),
+    };
+  },
+
+  async create(realm, { client: clientId, mapper: name }, fields, mark) {
+    const client = await realm.client(clientId);
+    const whole = merged({ name, protocol }, { fields, mark: { text: mark } });
+    await realm.write(
+      `Creating Audience mapper '${name}' on client '${clientId}'`,
+      ["client"],
+      () => realm.admin.clients.addProtocolMapper({ realm: realm.name, id: client.id }, whole),
+      async () => mappersOf(await realm.client(clientId), name).some((mapper) => markOn(mapper) === mark),
+    );
+    await giveWay(realm, clientId, name, mark);
+  },
+  async write(realm, { id: mapperId, client, mapper }, change) {
+    const { id, clientId = "" } = client;
+    await realm.write(
+      `Updating Audience mapper '${mapper.name}' on client '${clientId}'`,
+      ["client"],
+      () =>
+        realm.admin.clients.updateProtocolMapper({ realm: realm.name, id, mapperId }, merged(mapper, change)),
+      async () => {
+        const now = mapperWithId(await realm.client(clientId), mapperId);
+        const isMarked = !change.mark || markOn(now) === change.mark.text;
+        return now !== undefined && matches(fieldsOf(now), change.fields) && isMarked;
+      },
+    );
+  },
+  remove: (realm, { id, client, mapper }) => remove(realm, client, { id, name: mapper.name }),
+};
+
+/**
+ * Keycloak lets two mappers of one name be made at the same moment. One has to go, and only its own maker, whose mark is on it,
+ * removes it: the one with the higher id; or the other one, where its maker has not seen that.
+ */
+async function giveWay(realm: Realm, clientId: string, name: string, mark: string): Promise<void> {
+  for (const hasWaited of [false, true]) {
+    if (hasWaited) realm.forget();
+    const client = await realm.client(clientId);
+    const twins = mappersOf(client, name);
+    const own = twins.find((mapper) => markOn(mapper) === mark);
+    if (twins.length < 2 || !own?.id) return;
+    if (!hasWaited && own === twins[0]) {
+      await sleep(longEnoughToSee);
+      continue;
+    }
+    await remove(realm, client, { id: own.id, name });
+    throw new Failure(
+      `Creating Audience mapper '${name}' on client '${clientId}' in realm '${realm.name}' was given up: somebody has made one at the same moment.`,
+      { meaning: "conflict" },
+    );
+  }
+}
+
+async function remove(
+  realm: Realm,
+  { id, clientId = "" }: ClientRepresentation & { readonly id: string },
+  mapper: { readonly id: string; readonly name?: string },
+): Promise<void> {
+  await realm.write(
+    `Deleting Audience mapper '${mapper.name}' of client '${clientId}'`,
+    ["client"],
+    () => realm.admin.clients.delProtocolMapper({ realm: realm.name, id, mapperId: mapper.id }),
+    async () => mapperWithId(await realm.client(clientId), mapper.id) === undefined,
+  );
+}
+
+/** Keycloak tells mappers apart by protocol and name; two of one name come in the order of their ids. */
+function mappersOf({ protocolMappers = [] }: ClientRepresentation, name: string): ProtocolMapper[] {
+  return protocolMappers
+    .filter((mapper) => mapper.protocol === protocol && mapper.name === name)
+    .toSorted((one, other) => (one.id ?? "").localeCompare(other.id ?? ""));
+}
+
+function mapperWithId(
+  { protocolMappers = [] }: ClientRepresentation,
+  id: string,
+): ProtocolMapper | undefined {
+  return protocolMappers.find((mapper) => mapper.id === id);
+}
+
+function configOf(mapper: ProtocolMapper | undefined): Record<string, string> {
+  return mapper?.config ?? {};
+}
+
+function fieldsOf(mapper: ProtocolMapper): Fields {
+  return { protocolMapper: mapper.protocolMapper, ...configOf(mapper) };
+}
+
+function markOn(mapper: ProtocolMapper | undefined): string | undefined {
+  return configOf(mapper)[markKey];
+}
+
+/** The whole mapper: sending less would take away keys that are not ours (`lightweight.claim`, …). */
+function merged(mapper: ProtocolMapper, { fields, mark }: Change): ProtocolMapper {
+  const { protocolMapper, ...config } = fields;
+  const whole: Fields = { ...configOf(mapper), ...config, ...(mark && { [markKey]: mark.text }) };
+  return {
+    ...mapper,
+    ...(typeof protocolMapper === "string" && { protocolMapper }),
+    config: Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined)),
+  };
+}

@@ -1,0 +1,26 @@
+// The only list of the kinds: a line here gives a kind its dynamic provider.
+import type { Realm } from "../keycloak/realm.ts";
+import { ensured } from "../provider/ensured.ts";
+import type { ProviderProcess } from "../provider/process.ts";
+import { proof } from "../provider/proof.ts";
+import type { Methods } from "../provider/protocol.ts";
+import { tokenCheck } from "../token/check.ts";
+import { audienceMapper } from "./audience-mapper.ts";
+import { password } from "./password.ts";
+import { realmRole } from "./realm-role.ts";
+import { roleMappings } from "./role-mappings.ts";
+import { user } from "./user.ts";
+
+/** By the name that a resource class gives: the providers of one process, which share what it knows. */
+export function kinds(process: ProviderProcess<Realm>) {
+  return {
+    audienceMapper: ensured(audienceMapper, process),
+    user: ensured(user, process),
+    password: ensured(password, process),
+    realmRole: ensured(realmRole, process),
+    roleMappings: ensured(roleMappings, process),
+    tokenCheck: proof(tokenCheck, process),
+  } satisfies Record<string, Methods>;
+}
+
+export type KindName = keyof ReturnType<typeof kinds>;

@@ -1,0 +1,240 @@
+// The user's password: not temporary, and set only when it has to be. It cannot be read, so a login or the credential's date
+// tells whether it is still the configured one.
+import { isDeepStrictEqual } from "node:util";
+import type { KindInputs, LiveObject, PartKind } from "../ensure/kind.ts";
+import { Failure } from "../failure.ts";
+import { directGrant, endSession } from "../keycloak/direct-grant.ts";
+import type { Realm, UserRepresentation } from "../keycloak/realm.ts";
+import {
+  markOn,
+  type PasswordCredential,
+  passwordOf,
+  type UserWithPassword,
+  writeMark,
+} from "./user-mark.ts";
+
+export interface PasswordInputs extends KindInputs {
+  readonly username: string;
+  /** clientId of the client at which a login tells whether the password is right. */
+  readonly client: string;
+  readonly password: string;
+}
+
+interface Live extends LiveObject, UserWithPassword {
+  readonly user: UserRepresentation & { readonly id: string; readonly username: string };
+  readonly present: boolean;
+  readonly hasOtp: boolean;
+}
+
+/** The `password` field holds when it was set, instead of the password; or one of these where it has to be set. */
+const toBeSet = "to be set";
+const expired = "to be set, since it has expired";
+
+export const password: PartKind<PasswordInputs, Live, Realm> = {
+  noun: "password",
+  partOf: "user",
+  identity: ["realm", "username"],
+  describe: ({ username }) => `password of user '${username}'`,
+
+  async find(realm, { username }) {
+    const user = await realm.user(username);
+    if (!user) return undefined;
+    const credentials = await realm.credentials(user);
+    const own = passwordOf(credentials);
+    const hasOtp = credentials.some(({ type }) => type === "otp");
+    const since = setAt(own);
+    return {
+      id: user.id,
+      fields: {
+        password: since,
+        requiredActions: user.requiredActions ?? [],
+        // Not ours to change, but to know: with it no login tells whether the password is right.
+        otp: hasOtp ? "set up" : undefined,
+      },
+      mark: markOn(own),
+      // One that a user federation (LDAP, …) keeps has no credential here: a login alone tells of it.
+      present: own !== undefined || user.federationLink !== undefined,
+      trace: since === undefined ? undefined : { value: since, replaced: resetOutside(since) },
+      user,
+      password: own,
+      hasOtp,
+    };
+  },
+
+  async wanted(realm, inputs, { live, written, previous, writing }) {
+    const others = {
+      requiredActions: (live?.user.requiredActions ?? []).filter(isOtp),
+      otp: live?.fields.otp,
+    };
+    if (!live?.present) return { password: toBeSet, ...others };
+    if (await hasExpired(realm, live.password)) return { password: expired, ...others };
+    const is = live.fields.password;
+    const isChanged = previous !== undefined && previous.password !== inputs.password;
+    const isOtpChanged = written !== undefined && written.otp !== others.otp;
+    if (written && !isChanged && !isOtpChanged && written.password === is) return others;
+    if (writing) return { password: (await isRight(realm, inputs, live)) ? is : toBeSet, ...others };
+    if (isOtpChanged) await warnOfOtp(realm, live);
+    // Without the state's record a forecast must not guess: the label, or the credential's date, tells.
+    return written ? { password: toBeSet, ...others } : others;
+  },
+  explain(field, is, wanted) {
+    if (field === "password") {
+      if (typeof is !== "string") return "missing";
+      if (wanted === expired) return `set ${inMinutes(is)}, expired by the realm's password policy`;
+      return resetOutside(is);
+    }
+    if (!Array.isArray(is)) return undefined;
+    const temporary = is.includes("UPDATE_PASSWORD") ? " (the password is temporary)" : "";
+    return `${is.join(", ")} pending${temporary}, should be none`;
+  },
+
+  async write(realm, live, { fields, mark }, inputs) {
+    const { user } = live;
+    if (fields.password === toBeSet || fields.password === expired) await reset(realm, live, inputs);
+    else if ("password" in fields && fields.password === undefined) await removeCredential(realm, live);
+    if (Array.isArray(fields.requiredActions)) {
+      const requiredActions = [...fields.requiredActions];
+      await realm.write(
+        `Setting the required actions of user '${user.username}'`,
+        ["user"],
+        async () => {
+          const whole = await realm.admin.users.findOne({ realm: realm.name, id: user.id });
+          await realm.admin.users.update({ realm: realm.name, id: user.id }, { ...whole, requiredActions });
+        },
+        async () => {
+          const now = await realm.user(user.username);
+          return isDeepStrictEqual(now?.requiredActions?.toSorted() ?? [], requiredActions.toSorted());
+        },
+      );
+    }
+    if (mark) await writeMark(realm, { user, password: passwordOf(await realm.credentials(user)) }, mark);
+  },
+  irreversible: {
+    password: "a password cannot be read, so the one that was there before cannot be set again",
+  },
+};
+
+/** When the password was set, to the millisecond; "an unknown time" where Keycloak does not tell. */
+function setAt(password: PasswordCredential | undefined): string | undefined {
+  if (!password) return undefined;
+  return password.createdDate ? new Date(password.createdDate).toISOString() : "an unknown time";
+}
+
+function resetOutside(since: string): string {
+  return `reset ${inMinutes(since)}, outside this stack`;
+}
+
+/** "on 2026-11-24 19:10 UTC" */
+function inMinutes(time: string): string {
+  const [, day, minute] = /^(.{10})T(.{5})/.exec(time) ?? [];
+  return day === undefined ? `at ${time}` : `on ${day} ${minute} UTC`;
+}
+
+/** In milliseconds. */
+const day = 86_400_000;
+
+/** A policy may let passwords expire: then nobody gets a token with the right one either, until it is set anew. */
+async function hasExpired(realm: Realm, password: PasswordCredential | undefined): Promise<boolean> {
+  // The policy counts in whole days, so a younger one is not worth a request.
+  if (!password?.createdDate || password.createdDate + day > Date.now()) return false;
+  const { passwordPolicy } = await realm.settings();
+  const days = Number(/forceExpiredPasswordChange\((\d+)\)/.exec(passwordPolicy ?? "")?.[1]);
+  return days > 0 && password.createdDate + days * day < Date.now();
+}
+
+/** OTP is somebody's deliberate second factor: not ours to clear. */
+function isOtp(requiredAction: string): boolean {
+  return requiredAction === "CONFIGURE_TOTP";
+}
+
+async function reset(realm: Realm, live: Live, { password }: PasswordInputs): Promise<void> {
+  const { user } = live;
+  try {
+    await realm.write(
+      `Setting the password of user '${user.username}'`,
+      // A required action to change it goes, too.
+      user.requiredActions?.length ? ["credentials", "user"] : ["credentials"],
+      () =>
+        realm.admin.users.resetPassword({
+          realm: realm.name,
+          id: user.id,
+          credential: { type: "password", value: password, temporary: false },
+        }),
+      // Set a second time, a history policy would refuse it.
+      async () => {
+        const now = passwordOf(await realm.credentials(user));
+        return now !== undefined && setAt(now) !== live.fields.password;
+      },
+    );
+  } catch (error) {
+    if (!(error instanceof Failure) || error.status !== 400) throw error;
+    const advice = /read.?only/i.test(error.said ?? "")
+      ? "The user comes from a read-only user federation: set the configured password there, or configure the one that it has there."
+      : "The realm's password policy decides: configure another customerPassword, or change the policy.";
+    throw new Failure(`${error.message} ${advice}`, { status: 400 });
+  }
+}
+
+async function removeCredential(realm: Realm, { user, password }: Live): Promise<void> {
+  if (!password) return;
+  await realm.write(
+    `Removing the password of user '${user.username}'`,
+    ["credentials"],
+    () => realm.admin.users.deleteCredential({ realm: realm.name, id: user.id, credentialId: password.id }),
+    async () => (await realm.credentials(user)).every(({ id }) => id !== password.id),
+  );
+}
+
+/** One login checks the password, so a correct one is never set again: history policies would refuse it. */
+async function isRight(realm: Realm, inputs: PasswordInputs, live: Live): Promise<boolean> {
+  const { username } = inputs;
+  await unlock(realm, live);
+  if (live.hasOtp) {
+    // Keycloak would answer as to a wrong password, and count it as one.
+    await realm.warn(
+      `User '${username}' in realm '${realm.name}' has OTP set up, so a login cannot tell whether the password is the configured one: it was left as it is.`,
+    );
+    return true;
+  }
+  for (const clientId of [inputs.client, "admin-cli"]) {
+    const client = await realm.client(clientId);
+    const answer = await directGrant(realm, client, username, inputs.password, 0);
+    if (answer.outcome === "token") {
+      await endSession(realm, client, answer.tokens);
+      return true;
+    }
+    if (answer.outcome === "not fully set up") return true;
+    if (answer.outcome === "bad credentials") return false;
+  }
+  return false;
+}
+
+/** Said of what no field can show: an `up` cannot put it right, but has to look again. */
+function warnOfOtp(realm: Realm, { user, hasOtp }: Live): Promise<void> {
+  const about = `User '${user.username}' in realm '${realm.name}'`;
+  return realm.warn(
+    hasOtp
+      ? `${about} has set up OTP since the last 'up': customers get no token until it is removed (Users, ${user.username}, Credentials).`
+      : `${about} has no OTP any more: an 'up' checks whether the password is the configured one.`,
+  );
+}
+
+/**
+ * A locked user's right password is answered like a wrong one, and setting it anew would not unlock the account. The user is
+ * enabled in the same `up`, so the lock goes as well, and that is said. Earlier failures go with it, as a right login would clear
+ * them: the one that may come now must not be one too many.
+ */
+async function unlock(realm: Realm, { user }: Live): Promise<void> {
+  const { count, isLocked } = await realm.failedLogins(user);
+  if (count === 0 && !isLocked) return;
+  await realm.write(
+    `Unlocking user '${user.username}'`,
+    [],
+    () => realm.admin.attackDetection.del({ realm: realm.name, id: user.id }),
+    async () => (await realm.failedLogins(user)).count === 0,
+  );
+  if (!isLocked) return;
+  await realm.warn(
+    `User '${user.username}' in realm '${realm.name}' was locked by brute-force detection after ${count} failed logins, and has been unlocked: find out who tries to log in as this user.`,
+  );
+}

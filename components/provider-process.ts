@@ -1,0 +1,35 @@
+// What the engine's dynamic provider process loads, by the line of text in the state (provider/text.ts): the package's export
+// `keycloak-apisix/provider`. Here the kinds meet Keycloak and Pulumi.
+import { Failure } from "./failure.ts";
+import type { Realm } from "./keycloak/realm.ts";
+import { Sessions } from "./keycloak/sessions.ts";
+import { kinds } from "./kinds/index.ts";
+import { say } from "./provider/log.ts";
+import { ProviderProcess } from "./provider/process.ts";
+import type { DynamicProvider, Methods } from "./provider/protocol.ts";
+
+const { configure, providers } = newProcess();
+
+/** The provider of one kind. */
+export function provider(kind: string): DynamicProvider {
+  const methods = providers.get(kind);
+  if (methods) return { configure, ...methods };
+  throw new Failure(
+    `This version of keycloak-apisix does not know the kind '${kind}': the state was written by a newer one, so install that.`,
+  );
+}
+
+/** All that one command of the CLI shares; one a process, but for tests. */
+export function newProcess(): {
+  readonly configure: DynamicProvider["configure"];
+  readonly providers: ReadonlyMap<string, Methods>;
+} {
+  const process = new ProviderProcess<Realm>((config) => {
+    const sessions = new Sessions(config, (text) => say("warning", text));
+    return ({ realm, connection }) => sessions.realm(realm, connection);
+  });
+  return {
+    configure: ({ config }) => process.configure((key) => config.get(key)),
+    providers: new Map(Object.entries(kinds(process))),
+  };
+}

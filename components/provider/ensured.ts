@@ -1,0 +1,122 @@
+// Ensured objects in Pulumi's terms: translates between the dynamic-provider protocol and ensure/lifecycle.ts.
+import { isDeepStrictEqual } from "node:util";
+import type { Kind, KindInputs, LiveObject, Place } from "../ensure/kind.ts";
+import { BrokenOff, type Forecast, lifecycle, type Recorded } from "../ensure/lifecycle.ts";
+import { asked, changedInputs, driftSince, forecastInputs, foundIn, kept, properties } from "./inputs.ts";
+import type { ProviderProcess } from "./process.ts";
+import { gone, type Methods, onTheWire, PartialCreate, type Properties } from "./protocol.ts";
+import { hasUnknown } from "./unknown.ts";
+
+/** The methods of one kind's dynamic provider. */
+export function ensured<Inputs extends KindInputs, Live extends LiveObject, Realm extends Place>(
+  kind: Kind<Inputs, Live, Realm>,
+  process: ProviderProcess<Realm>,
+): Methods {
+  const own = lifecycle(kind, process);
+  const idOf = (inputs: Inputs) =>
+    [inputs.realm, kind.noun, ...kind.identity.flatMap((key) => (key === "realm" ? [] : [inputs[key]]))].join(
+      "/",
+    );
+  // The kind's own resource class has typed them on the other side of the wire.
+  const inputsOf = (properties: Properties) => asked(properties) as unknown as Inputs;
+
+  function toState({
+    inputs,
+    outputs,
+    server,
+    id,
+    adopted,
+    key,
+    mark,
+    before,
+  }: Recorded<Inputs>): Properties {
+    // One text, since the engine writes every value in every secret anew with every step of a stack.
+    const ownership = JSON.stringify({ key, mark, before });
+    return { ...properties(inputs), ...outputs, uuid: id, server, adopted, ownership };
+  }
+
+  function fromState(outs: Properties): Recorded<Inputs> {
+    const { uuid, server, adopted, ownership, changedAt: _changedAt, ...others } = outs;
+    const isOutput = (name: string) => kind.outputs?.includes(name) ?? false;
+    const part = (which: boolean) =>
+      Object.fromEntries(Object.entries(others).filter(([name]) => isOutput(name) === which));
+    return {
+      inputs: inputsOf(part(false)),
+      outputs: part(true),
+      server: String(server),
+      id: String(uuid),
+      adopted: adopted === true,
+      ...JSON.parse(String(ownership)),
+    };
+  }
+
+  /** Creates, adopts or corrects, and tells when. */
+  async function ensure(news: Properties, recorded?: Recorded<Inputs>): Promise<Properties> {
+    const stateOf = (now: Recorded<Inputs>) => ({
+      ...toState(now),
+      changedAt: new Date().toISOString(),
+      ...kept(news),
+    });
+    try {
+      return stateOf(await own.ensure(inputsOf(news), recorded, foundIn(news)));
+    } catch (error) {
+      if (!(error instanceof BrokenOff)) throw error;
+      throw new PartialCreate(error, idOf(inputsOf(news)), stateOf(error.recorded));
+    }
+  }
+
+  return onTheWire({
+    async check(olds, news) {
+      const inputs = asked(news);
+      const known = kept(olds);
+      if (hasUnknown(inputs)) return { inputs: { ...inputs, ...known } };
+      // Another name is another object, whatever is known of the earlier one.
+      const isNew = kind.identity.some((key) => !isDeepStrictEqual(olds[key], inputs[key]));
+      const earlier = isNew ? undefined : { inputs: inputsOf(olds), found: foundIn(olds) };
+      try {
+        const forecast: Forecast = await own.check(inputsOf(inputs), earlier);
+        if (isNew) return { inputs: { ...inputs, ...forecastInputs(forecast) } };
+        return {
+          inputs: {
+            ...inputs,
+            ...known,
+            ...driftSince(forecast.drift, olds.drift),
+            ...changedInputs(asked(olds), inputs),
+          },
+        };
+      } catch (error) {
+        return process.refused(inputs, error);
+      }
+    },
+
+    async diff(_id, olds, news) {
+      const inputs = asked(news);
+      const replaces = kind.identity.filter(
+        (key) => !hasUnknown(inputs[key]) && !isDeepStrictEqual(inputs[key], olds[key]),
+      );
+      if (replaces.length > 0) return { changes: true, replaces };
+      if (hasUnknown(inputs) || process.hasRefused) return { changes: true };
+      return { changes: await own.diff(fromState(olds), inputsOf(inputs), foundIn(news)) };
+    },
+
+    async create(news) {
+      return { id: idOf(inputsOf(news)), outs: await ensure(news) };
+    },
+
+    async update(_id, olds, news) {
+      return { outs: await ensure(news, fromState(olds)) };
+    },
+
+    async read(id, outs) {
+      const now = await own.read(fromState(outs), foundIn(outs));
+      if (!now) return gone;
+      const { recorded, drift } = now;
+      const inputs = { ...properties(recorded.inputs), ...kept(outs), ...driftSince(drift, undefined) };
+      return { id, props: { ...toState(recorded), changedAt: outs.changedAt, ...inputs }, inputs };
+    },
+
+    async delete(_id, outs) {
+      await own.delete(fromState(outs));
+    },
+  });
+}

@@ -1,0 +1,75 @@
+// A resource's inputs on the wire: what the program asked for, what `check` adds for people, and what only serves the provider.
+// Names of the latter begin with `__`: Pulumi keeps those out of previews.
+import { isDeepStrictEqual } from "node:util";
+import type { Drift } from "../ensure/fields.ts";
+import type { Forecast } from "../ensure/lifecycle.ts";
+import type { Properties } from "./protocol.ts";
+
+/** What `check` adds to the inputs. */
+export interface Added extends Omit<Forecast, "found"> {
+  /** {@link Forecast.found} */
+  readonly __found?: string;
+  /** Names of the inputs that changed in the program: where they are secrets, a preview's JSON cannot tell. */
+  readonly __changed?: readonly string[];
+}
+
+/** The names are listed once, as the keys of an object, so that the compiler misses none. */
+const added: Readonly<Record<keyof Required<Added> | "__provider", true>> = {
+  plan: true,
+  corrects: true,
+  drift: true,
+  __found: true,
+  __changed: true,
+  __provider: true,
+};
+
+/** Typed inputs as properties. */
+export function properties(inputs: object): Properties {
+  return { ...inputs };
+}
+
+/** What the program asked for. */
+export function asked(properties: Properties): Properties {
+  return Object.fromEntries(Object.entries(properties).filter(([name]) => !(name in added)));
+}
+
+/**
+ * How a resource came about stays in its inputs: one that went away would be shown as a change beside a drift, and costs the
+ * engine a write of its whole state.
+ */
+export function kept({ plan, corrects, __found }: Properties): Properties {
+  return withValue({ plan, corrects, __found });
+}
+
+export function foundIn({ __found }: Properties): string | undefined {
+  return typeof __found === "string" ? __found : undefined;
+}
+
+export function forecastInputs({ plan, corrects, drift, found }: Forecast): Properties {
+  return withValue({ plan, corrects: some(corrects), drift: some(drift), __found: found });
+}
+
+/** Drift in the words of this preview. The engine shows no difference between two equal texts, so what came back says so. */
+export function driftSince(drift: Drift | undefined, earlier: unknown): Properties {
+  const before: Properties = typeof earlier === "object" && earlier !== null ? { ...earlier } : {};
+  const words = Object.entries(drift ?? {}).map(([field, text]) => [
+    field,
+    before[field] === text ? `${text} (again)` : text,
+  ]);
+  return withValue({ drift: some(Object.fromEntries(words)) });
+}
+
+/** Which of the inputs the program has changed. */
+export function changedInputs(olds: Properties, news: Properties): Properties {
+  const names = [...new Set([...Object.keys(olds), ...Object.keys(news)])];
+  const changed = names.filter((name) => !isDeepStrictEqual(olds[name], news[name]));
+  return withValue({ __changed: changed.length > 0 ? changed.toSorted() : undefined });
+}
+
+function some(drift: Drift | undefined): Drift | undefined {
+  return drift && Object.keys(drift).length > 0 ? drift : undefined;
+}
+
+function withValue(properties: Properties): Properties {
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined));
+}

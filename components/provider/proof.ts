@@ -1,0 +1,78 @@
+// A resource that holds nothing and proves something: it runs when its inputs changed, or when the objects that it is about were
+// written; never in a preview.
+import { isDeepStrictEqual } from "node:util";
+import type { KindInputs, Place } from "../ensure/kind.ts";
+import { asked, kept } from "./inputs.ts";
+import type { ProviderProcess } from "./process.ts";
+import { type Methods, onTheWire, type Properties } from "./protocol.ts";
+import { hasUnknown } from "./unknown.ts";
+
+/** What is to be proven, and how. */
+export interface Proof<Inputs extends KindInputs, Realm extends Place> {
+  /** As in the resource's id: `token`. */
+  readonly noun: string;
+  /** Inputs that name it. */
+  readonly identity: readonly (keyof Inputs & string)[];
+  /** Name of the output that holds what was proven. */
+  readonly output: string;
+  /** @throws Failure when it cannot be proven. */
+  run(realm: Realm, inputs: Inputs): Promise<object>;
+}
+
+/** The methods of a proof's dynamic provider. */
+export function proof<Inputs extends KindInputs, Realm extends Place>(
+  { noun, identity, output, run }: Proof<Inputs, Realm>,
+  process: ProviderProcess<Realm>,
+): Methods {
+  // The resource class has typed them on the other side of the wire.
+  const inputsOf = (properties: Properties) => asked(properties) as unknown as Inputs;
+
+  async function prove(news: Properties): Promise<Properties> {
+    const inputs = inputsOf(news);
+    const realm = process.realmOf(inputs);
+    realm.forgetOld();
+    return { ...asked(news), ...kept(news), server: realm.server, [output]: await run(realm, inputs) };
+  }
+
+  return onTheWire({
+    async check(olds, news) {
+      const inputs = asked(news);
+      if (olds.realm !== undefined) return { inputs: { ...inputs, ...kept(olds) } };
+      // What waits for others to be written has a plan all the same.
+      const { __after, ...others } = inputs;
+      return { inputs: hasUnknown(others) ? inputs : { ...inputs, plan: "create" } };
+    },
+
+    async diff(_id, olds, news) {
+      const inputs = asked(news);
+      const names = new Set([...Object.keys(asked(olds)), ...Object.keys(inputs)]);
+      // Unknown in a preview where one of the others changes: that is where the change is shown, not here.
+      const isKnown = (name: string) => name !== "__after" || !hasUnknown(inputs[name]);
+      const isOutput = (name: string) => name === "server" || name === output;
+      const changed = [...names].filter(
+        (name) => !isOutput(name) && isKnown(name) && !isDeepStrictEqual(olds[name], inputs[name]),
+      );
+      if (changed.length > 0) return { changes: true };
+      return { changes: process.realmOf(inputsOf(news)).server !== olds.server };
+    },
+
+    async create(news) {
+      const inputs = inputsOf(news);
+      const names = identity.flatMap((key) => (key === "realm" ? [] : [inputs[key]]));
+      return { id: [inputs.realm, noun, ...names].join("/"), outs: await prove(news) };
+    },
+
+    async update(_id, _olds, news) {
+      return { outs: await prove(news) };
+    },
+
+    async read(id, outs) {
+      const { server: _server, [output]: _output, ...inputs } = outs;
+      return { id, props: outs, inputs };
+    },
+
+    async delete() {
+      // A proof leaves nothing behind.
+    },
+  });
+}

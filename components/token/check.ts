@@ -1,0 +1,33 @@
+// The proof: a real token, fetched as CX does and verified both ways that APISIX may ask: by the realm's keys and by introspection.
+// It changes nothing in Keycloak.
+import { asFailure } from "../failure.ts";
+import { directGrant, endSession } from "../keycloak/direct-grant.ts";
+import type { Realm } from "../keycloak/realm.ts";
+import { explainRefusal } from "./explain.ts";
+import type { TokenCheckInputs } from "./inputs.ts";
+import { type VerifiedToken, verify } from "./verify.ts";
+
+/**
+ * Fetches a token, verifies it, and ends its session.
+ * @throws Failure telling why none came, or why APISIX would not accept it.
+ */
+async function run(realm: Realm, inputs: TokenCheckInputs): Promise<VerifiedToken> {
+  const client = await realm.usableClient(inputs.client);
+  const answer = await directGrant(realm, client, inputs.username, inputs.password);
+  if (answer.outcome !== "token") throw await explainRefusal(realm, client, inputs, answer);
+  try {
+    return await verify(realm, client, inputs, answer.tokens);
+  } finally {
+    await endSession(realm, client, answer.tokens).catch((error) =>
+      realm.warn(`${asFailure(error).message} The session ends by itself.`),
+    );
+  }
+}
+
+/** What provider/proof.ts needs to know of it. */
+export const tokenCheck = {
+  noun: "token",
+  identity: ["realm", "client", "username"],
+  output: "token",
+  run,
+} as const;

@@ -1,0 +1,69 @@
+// Why no token came, in words: Keycloak's own answer rarely says it.
+import { Failure } from "../failure.ts";
+import type { DirectGrant } from "../keycloak/direct-grant.ts";
+import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
+import { requiredAttributes } from "../keycloak/user-profile.ts";
+import type { TokenCheckInputs } from "./inputs.ts";
+
+type Refusal = Exclude<DirectGrant, { outcome: "token" }>;
+
+/** The failure to throw where a direct grant gave no token. */
+export async function explainRefusal(
+  realm: Realm,
+  client: ClientRepresentation,
+  inputs: TokenCheckInputs,
+  answer: Refusal,
+): Promise<Failure> {
+  const why = await causeOf(realm, client, inputs, answer).catch(() => undefined);
+  return new Failure(
+    `Getting a token for user '${inputs.username}' at client '${inputs.client}' in realm '${realm.name}' failed: Keycloak answered ${answer.said}; ${why ?? "see the realm's events for the cause"}.`,
+  );
+}
+
+async function causeOf(
+  realm: Realm,
+  client: ClientRepresentation,
+  inputs: TokenCheckInputs,
+  { outcome, said }: Refusal,
+): Promise<string | undefined> {
+  const settings = await realm.settings();
+  if (settings.enabled === false)
+    return `realm '${realm.name}' is disabled: enable it (Realm settings, 'Enabled')`;
+  if (client.enabled === false)
+    return `client '${inputs.client}' is disabled: enable it (Clients, ${inputs.client})`;
+  if (client.directAccessGrantsEnabled !== true) {
+    return `client '${inputs.client}' does not allow direct grants: switch 'Direct access grants' on (Clients, ${inputs.client}, Settings)`;
+  }
+  if (realm.server.startsWith("http:") && settings.sslRequired === "all") {
+    return `realm '${realm.name}' requires SSL for all requests: use an https address, or set 'Require SSL' to 'External requests'`;
+  }
+  const user = await realm.user(inputs.username);
+  if (!user) return "the user is not there";
+  const credentials = await realm.credentials(user);
+  // Before a lock, which trying in vain may have brought about.
+  if (credentials.some(({ type }) => type === "otp")) {
+    return `user '${inputs.username}' has OTP set up, and a direct grant sends none: remove that credential (Users, ${inputs.username}, Credentials)`;
+  }
+  const { count, isLocked } = await realm.failedLogins(user);
+  if (isLocked) {
+    return `the user is locked by brute-force detection after ${count} failed logins: unlock the account (Users, ${inputs.username}), or wait`;
+  }
+  if (user.enabled === false) return `user '${inputs.username}' is disabled: enable it`;
+  const pending = user.requiredActions ?? [];
+  if (outcome === "not fully set up" && pending.length > 0) {
+    const temporary = pending.includes("UPDATE_PASSWORD") ? " (the password is temporary)" : "";
+    return `required actions are pending: ${pending.join(", ")}${temporary}; clear them (Users, ${inputs.username}, Details)`;
+  }
+  if (outcome === "not fully set up") {
+    const present = new Map(Object.entries({ ...user.attributes, ...user }));
+    const missing = requiredAttributes(await realm.userProfile()).filter((name) => !present.get(name));
+    return missing.length > 0
+      ? `the realm's user profile requires ${missing.join(", ")}, which user '${inputs.username}' lacks`
+      : `the profile of user '${inputs.username}' is incomplete: see Realm settings, User profile`;
+  }
+  if (outcome === "bad credentials") return "the password is not the configured one";
+  if (said.includes("HTTPS required")) {
+    return `realm '${realm.name}' requires SSL for external requests, and this one came over http: use an https address`;
+  }
+  return undefined;
+}

@@ -1,0 +1,20 @@
+// What the token check is given, and how its sentences begin.
+import type { KindInputs } from "../ensure/kind.ts";
+import { Failure } from "../failure.ts";
+
+export interface TokenCheckInputs extends KindInputs {
+  readonly client: string;
+  readonly username: string;
+  readonly password: string;
+  /** Realm roles that the token must carry. */
+  readonly roles: readonly string[];
+  /** Where APISIX reaches Keycloak, base path included, if not where we do. */
+  readonly apisixDiscoveryBase?: string;
+}
+
+/** @param why completes "The token of user 'customer' … is not one that APISIX accepts: " */
+export function notAccepted({ username, client, realm }: TokenCheckInputs, why: string): Failure {
+  return new Failure(
+    `The token of user '${username}' from client '${client}' in realm '${realm}' is not one that APISIX accepts: ${why}.`,
+  );
+}

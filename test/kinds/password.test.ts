@@ -1,0 +1,409 @@
+// The password on a real user: set only when it has to be, and never guessed at.
+import { pbkdf2Sync, randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import test, { type ExecutionContext } from "ava";
+import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
+import { Stack } from "../support/engine.ts";
+import { locksOut } from "../support/keycloak.ts";
+
+test.before(async () => {
+  await sharedRealm();
+});
+test.after.always(deleteRealm);
+
+/** Changes the realm's settings for one test. */
+async function settings(t: ExecutionContext, changes: Record<string, unknown>): Promise<void> {
+  const realm = await sharedRealm();
+  const given = await realm.admin("GET", "");
+  t.teardown(() =>
+    realm.admin("PUT", "", Object.fromEntries(Object.keys(changes).map((key) => [key, given[key] ?? ""]))),
+  );
+  await realm.admin("PUT", "", changes);
+}
+
+/** A password as an import brings it, with everything but the password itself. */
+function hashed(value: string): object {
+  const salt = randomBytes(16);
+  const hashIterations = 27_500;
+  const secret = pbkdf2Sync(value, salt, hashIterations, 64, "sha256").toString("base64");
+  return {
+    type: "password",
+    secretData: JSON.stringify({ value: secret, salt: salt.toString("base64") }),
+    credentialData: JSON.stringify({ hashIterations, algorithm: "pbkdf2-sha256" }),
+  };
+}
+
+test.serial("set where there is none, not temporary, and taken away again", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser({ password: null });
+  const before = await corner.realm.snapshot();
+  const stack = new Stack();
+  t.like((await stack.preview(corner.password()))[0], { op: "create", plan: "create" });
+  asBefore(t, await corner.realm.snapshot(), before);
+  await stack.up(corner.password());
+  t.true(await corner.canLogIn(configured));
+  t.false(stack.outs("password").adopted);
+  t.deepEqual(await corner.writes(() => stack.up(corner.password())), []);
+  await stack.destroy();
+  asBefore(t, await corner.realm.snapshot(), before);
+  t.deepEqual(warned(), []);
+});
+
+test.serial(
+  "one that is right is adopted, and left, without a write, even where no password may be used twice",
+  async (t) => {
+    await settings(t, { passwordPolicy: "passwordHistory(3)" });
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    const before = await corner.realm.snapshot();
+    const stack = new Stack();
+    const writes = await corner.writes(async () => {
+      await stack.up(corner.password());
+      t.true(stack.outs("password").adopted);
+      t.deepEqual(await stack.up(corner.password()), []);
+      await stack.destroy();
+    });
+    t.deepEqual(writes, []);
+    asBefore(t, await corner.realm.snapshot(), before);
+    t.deepEqual(warned(), []);
+  },
+);
+
+test.serial("right, and changed in nothing but its date: seen as changed, and not set again", async (t) => {
+  await settings(t, { passwordPolicy: "passwordHistory(3)" });
+  const corner = await Corner.of(t);
+  await corner.makeUser({ password: "another" });
+  const stack = new Stack();
+  await stack.up(corner.password());
+  await settings(t, { passwordPolicy: "" });
+  await corner.resetPassword(configured);
+  await settings(t, { passwordPolicy: "passwordHistory(3)" });
+  t.like((await stack.preview(corner.password()))[0], { op: "update" });
+  await stack.up(corner.password());
+  t.true(await corner.canLogIn(configured));
+  t.deepEqual(await stack.preview(corner.password()), []);
+});
+
+test.serial("a wrong one is set when adopting, and destroy says that it stays", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser({ password: "somebody's" });
+  const stack = new Stack();
+  t.like((await stack.preview(corner.password()))[0], { op: "create", plan: "adopt" });
+  t.true(await corner.canLogIn("somebody's"), "a preview sets nothing");
+  await stack.up(corner.password());
+  t.true(await corner.canLogIn(configured));
+  t.deepEqual(await stack.preview(corner.password()), []);
+  await stack.destroy();
+  t.true(await corner.canLogIn(configured));
+  t.regex(
+    warned().join("\n"),
+    /^Password of user .*password was not put back, because a password cannot be read/,
+  );
+});
+
+test.serial("changed by somebody: shown with the time, without a login, and set again", async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  const program = [corner.customer(), corner.password(), corner.roleMappings({ roles: ["offline_access"] })];
+  await stack.up(...program);
+  await corner.resetPassword("somebody's");
+  const steps = await stack.preview(...program);
+  t.deepEqual(
+    steps.map(({ name, op }) => [name, op]),
+    [["password", "update"]],
+  );
+  t.regex(steps[0]?.drift?.password ?? "", /^reset on 20\d\d-\d\d-\d\d \d\d:\d\d UTC, outside this stack$/);
+  t.true(await corner.canLogIn("somebody's"));
+  await stack.up(...program);
+  t.true(await corner.canLogIn(configured));
+  t.deepEqual(await stack.preview(...program), []);
+  await stack.destroy();
+  t.is(await corner.user(), undefined, "the owner mark is on the new password as well");
+});
+
+test.serial("changed in the configuration: an update that tells why, and no secret in it", async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  await stack.up(corner.customer(), corner.password());
+  const program = [corner.customer(), corner.password({ password: "rotated 2!" })];
+  const steps = await stack.preview(...program);
+  t.deepEqual(steps, [{ name: "password", op: "update", __changed: ["password"] }]);
+  await stack.up(...program);
+  t.true(await corner.canLogIn("rotated 2!"));
+  t.false(await corner.canLogIn(configured));
+  t.deepEqual(await stack.preview(...program), []);
+  await stack.destroy();
+  t.is(await corner.user(), undefined);
+});
+
+test.serial("set by hand to what the configuration says next: not set again", async (t) => {
+  await settings(t, { passwordPolicy: "passwordHistory(3)" });
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  await stack.up(corner.customer(), corner.password());
+  await corner.resetPassword("rotated 2!");
+  await stack.up(corner.customer(), corner.password({ password: "rotated 2!" }));
+  t.true(await corner.canLogIn("rotated 2!"));
+  t.deepEqual(await stack.preview(corner.customer(), corner.password({ password: "rotated 2!" })), []);
+});
+
+test.serial("deleted by hand: shown as missing, and set again", async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  const program = [corner.customer(), corner.password()];
+  await stack.up(...program);
+  await corner.deletePassword();
+  t.deepEqual(await stack.preview(...program), [
+    { name: "password", op: "update", drift: { password: "missing" } },
+  ]);
+  await stack.up(...program);
+  t.true(await corner.canLogIn(configured));
+  t.deepEqual(await stack.preview(...program), []);
+});
+
+test.serial(
+  "the right one, but temporary: shown in words, made lasting, and temporary again after destroy",
+  async (t) => {
+    await settings(t, { passwordPolicy: "passwordHistory(3)" });
+    const corner = await Corner.of(t);
+    await corner.makeUser({ temporary: true });
+    const before = await corner.user();
+    const stack = new Stack();
+    const [step] = await stack.preview(corner.password());
+    t.deepEqual(step?.corrects, {
+      requiredActions: "UPDATE_PASSWORD pending (the password is temporary), should be none",
+    });
+    await stack.up(corner.password());
+    t.true(await corner.canLogIn(configured));
+    await stack.destroy();
+    t.deepEqual((await corner.user()).requiredActions, before.requiredActions);
+  },
+);
+
+test.serial("a wrong and temporary one is set, not temporary", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser({ password: "somebody's", temporary: true });
+  const stack = new Stack();
+  await stack.up(corner.password());
+  t.true(await corner.canLogIn(configured));
+  await stack.destroy();
+  t.deepEqual((await corner.user()).requiredActions, ["UPDATE_PASSWORD"]);
+});
+
+test.serial("required actions are cleared and put back; setting up OTP is not ours to clear", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser({ requiredActions: ["VERIFY_EMAIL", "CONFIGURE_TOTP", "UPDATE_PROFILE"] });
+  const stack = new Stack();
+  await stack.up(corner.password());
+  t.deepEqual((await corner.user()).requiredActions, ["CONFIGURE_TOTP"]);
+  t.deepEqual(await stack.preview(corner.password()), []);
+  await stack.destroy();
+  t.deepEqual((await corner.user()).requiredActions.toSorted(), [
+    "CONFIGURE_TOTP",
+    "UPDATE_PROFILE",
+    "VERIFY_EMAIL",
+  ]);
+});
+
+test.serial("a required action that somebody adds is drift of the password alone", async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  const program = [corner.customer(), corner.password()];
+  await stack.up(...program);
+  await corner.changeUser({ requiredActions: ["VERIFY_EMAIL"] });
+  t.deepEqual(await stack.preview(...program), [
+    { name: "password", op: "update", drift: { requiredActions: "VERIFY_EMAIL pending, should be none" } },
+  ]);
+  await stack.up(...program);
+  t.true(await corner.canLogIn(configured));
+  t.deepEqual(await stack.preview(...program), []);
+});
+
+test.serial("a password that the realm's policy refuses: said so, and the password not", async (t) => {
+  await settings(t, { passwordPolicy: "length(40)" });
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  await stack.up(corner.customer());
+  const error = await t.throwsAsync(stack.up(corner.customer(), corner.password()));
+  t.regex(
+    error.message,
+    /Setting the password of user .*minimum length 40.*The realm's password policy decides/,
+  );
+  t.false(error.message.includes(configured));
+  t.is(error.stack, "");
+  await stack.destroy();
+  t.is(await corner.user(), undefined);
+});
+
+test.serial("a policy that refuses when adopting leaves the user as he was found", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser({ password: "somebody's", requiredActions: ["VERIFY_EMAIL"] });
+  const before = await corner.realm.snapshot();
+  const given = await corner.realm.admin("GET", "");
+  await settings(t, { passwordPolicy: "length(40)" });
+  const stack = new Stack();
+  await t.throwsAsync(stack.up(corner.password()), { message: /password policy/ });
+  t.true(stack.state.has("password"), "what is known so far is in the state");
+  await corner.realm.admin("PUT", "", { passwordPolicy: given.passwordPolicy ?? "" });
+  warned();
+  await stack.destroy();
+  asBefore(t, (await corner.realm.snapshot()).users, before.users);
+});
+
+test.serial(
+  "a user locked by brute-force detection is unlocked, and said so; his password stays",
+  async (t) => {
+    await settings(t, locksOut);
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    await corner.realm.lockOut(corner.username);
+    t.false(await corner.canLogIn(configured));
+    const credential = await corner.passwordCredential();
+    const stack = new Stack();
+    await stack.preview(corner.password());
+    t.false(await corner.canLogIn(configured), "a preview changes nothing");
+    await stack.up(corner.password());
+    t.true(await corner.canLogIn(configured));
+    t.deepEqual(await corner.passwordCredential(), credential);
+    t.regex(
+      warned().join("\n"),
+      /^User '.*' in realm '.*' was locked by brute-force detection after \d+ failed logins, and has been unlocked/,
+    );
+  },
+);
+
+test.serial("one failed login short of the lock: the one that tells is not one too many", async (t) => {
+  await settings(t, locksOut);
+  const corner = await Corner.of(t);
+  await corner.makeUser({ password: "somebody's" });
+  await corner.realm.failLogins(corner.username, locksOut.failureFactor - 1);
+  await new Stack().up(corner.password());
+  t.true(await corner.canLogIn(configured));
+  t.deepEqual(warned(), []);
+});
+
+test.serial(
+  "others log him in at the same moment, so that Keycloak answers as to a wrong password: it is not believed",
+  async (t) => {
+    await settings(t, { bruteForceProtected: true });
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    const credential = await corner.passwordCredential();
+    let refused = 0;
+    let busy = true;
+    const others = (async () => {
+      while (busy) {
+        const { access_token } = await corner.realm.directGrant(configured, corner.username);
+        refused += access_token ? 0 : 1;
+        await sleep(100);
+      }
+    })();
+    try {
+      for (let round = 0; round < 5; round += 1) {
+        const stack = new Stack();
+        await stack.up(...corner.all(), corner.tokenCheck());
+        t.is((await corner.passwordCredential()).createdDate, credential.createdDate, `round ${round}`);
+        await stack.destroy();
+      }
+    } finally {
+      busy = false;
+      await others;
+    }
+    t.true(refused > 0, "they were in each other's way");
+    warned();
+  },
+);
+
+test.serial("looking does not count as a failed login", async (t) => {
+  await settings(t, { bruteForceProtected: true, failureFactor: 2 });
+  const corner = await Corner.of(t);
+  await corner.makeUser({ password: "somebody's" });
+  const stack = new Stack();
+  const failures = async () =>
+    (await corner.realm.admin("GET", `/attack-detection/brute-force/users/${(await corner.user()).id}`))
+      .numFailures;
+  for (let i = 0; i < 3; i += 1) await stack.preview(corner.password());
+  t.is(await failures(), 0);
+  await stack.up(corner.password());
+  await corner.resetPassword("somebody's");
+  for (let i = 0; i < 3; i += 1) await stack.preview(corner.password());
+  t.true((await failures()) <= 1, "one login tells, when adopting");
+});
+
+test.serial(
+  "a user with OTP set up: a login cannot tell, so his password is left, and said so",
+  async (t) => {
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    await corner.makeAgainWithOtp("somebody's");
+    const before = await corner.passwordCredential();
+    const stack = new Stack();
+    await stack.up(corner.password());
+    t.deepEqual(await corner.passwordCredential(), before);
+    t.regex(warned().join("\n"), /has OTP set up, so a login cannot tell/);
+    t.deepEqual(await stack.preview(corner.password()), []);
+
+    await corner.removeOtp();
+    t.is((await stack.preview(corner.password()))[0]?.op, "update");
+    t.regex(warned().join("\n"), /has no OTP any more: an 'up' checks whether/);
+    await stack.up(corner.password());
+    t.true(await corner.canLogIn(configured), "now that a login tells");
+    t.deepEqual(await stack.preview(corner.password()), []);
+  },
+);
+
+test.serial("OTP set up after the last up: shown, since customers get no token any more", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  const stack = new Stack();
+  await stack.up(corner.password());
+  await corner.addOtp();
+  t.is((await stack.preview(corner.password()))[0]?.op, "update");
+  t.regex(warned().join("\n"), /has set up OTP since the last 'up': customers get no token/);
+});
+
+test.serial(
+  "expired by the realm's policy: shown, and set anew, so that customers get tokens again",
+  async (t) => {
+    await settings(t, { passwordPolicy: "forceExpiredPasswordChange(30)" });
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    const longAgo = Date.now() - 40 * 86_400_000;
+    await corner.importAgain({ ...hashed(configured), createdDate: longAgo });
+    t.false(await corner.canLogIn(configured), "the right one, and no token");
+    const stack = new Stack();
+    const [step] = await stack.preview(corner.password());
+    t.like(step, { plan: "adopt" });
+    t.is(
+      step?.corrects?.password,
+      `set on ${new Date(longAgo).toISOString().slice(0, 16).replace("T", " ")} UTC, expired by the realm's password policy`,
+    );
+    await stack.up(corner.password());
+    t.true(await corner.canLogIn(configured));
+    t.deepEqual(await stack.preview(corner.password()), []);
+  },
+);
+
+test.serial("no session is left behind by the login that tells", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  await new Stack().up(corner.password());
+  const { id } = await corner.user();
+  t.deepEqual(await corner.realm.admin("GET", `/users/${id}/sessions`), []);
+});
+
+test.serial("the user missing: said so, with nothing changed", async (t) => {
+  const corner = await Corner.of(t);
+  const error = await t.throwsAsync(new Stack().up(corner.password()));
+  t.regex(error.message, /^Ensuring password of user .* failed: the user is not there/);
+});
+
+test.serial("the earlier password's place in the state is a time, never a password", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser({ password: "somebody's" });
+  const stack = new Stack();
+  await stack.up(corner.password());
+  const { password: _secretInput, ...others } = stack.outs("password");
+  const text = JSON.stringify(others);
+  t.false(text.includes(configured) || text.includes("somebody's"), text);
+});

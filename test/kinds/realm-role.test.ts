@@ -1,0 +1,215 @@
+// The realm role: looked up, made only where it is missing, never changed where it was found.
+import test from "ava";
+import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
+import { connection, Stack } from "../support/engine.ts";
+import { FaultyProxy } from "../support/faulty-proxy.ts";
+import { server } from "../support/keycloak.ts";
+
+test.before(async () => {
+  await sharedRealm();
+});
+test.after.always(deleteRealm);
+
+test.serial("made where there is none, and removed again", async (t) => {
+  const corner = await Corner.of(t);
+  const before = await corner.realm.snapshot();
+  const stack = new Stack();
+  t.deepEqual(await stack.preview(corner.realmRole()), [{ name: "role", op: "create", plan: "create" }]);
+  asBefore(t, await corner.realm.snapshot(), before);
+  await stack.up(corner.realmRole());
+  t.like(stack.outs("role"), { adopted: false, uuid: (await corner.role()).id });
+  t.deepEqual(await corner.writes(() => stack.up(corner.realmRole())), []);
+  await stack.destroy();
+  asBefore(t, await corner.realm.snapshot(), before);
+  t.deepEqual(warned(), []);
+});
+
+test.serial("one that is there is adopted as it stands, composites and all, without a write", async (t) => {
+  const corner = await Corner.of(t);
+  const role = await corner.makeRole({ description: "somebody's", attributes: { of: ["others"] } });
+  await corner.realm.admin("POST", `/roles-by-id/${role.id}/composites`, [
+    await corner.realm.role("offline_access"),
+  ]);
+  const before = await corner.realm.snapshot();
+  const stack = new Stack();
+  const writes = await corner.writes(async () => {
+    t.deepEqual(
+      (await stack.up(corner.realmRole())).map(({ plan, corrects }) => [plan, corrects]),
+      [["adopt", undefined]],
+    );
+    t.like(stack.outs("role"), { adopted: true, uuid: role.id });
+    t.deepEqual(await stack.up(corner.realmRole()), []);
+    await stack.refresh();
+    await stack.destroy();
+  });
+  t.deepEqual(writes, []);
+  asBefore(t, await corner.realm.snapshot(), before);
+});
+
+test.serial("what others add to our role is no drift, and stays when a second stack adopts it", async (t) => {
+  const corner = await Corner.of(t);
+  const [first, second] = [new Stack(), new Stack()];
+  await first.up(corner.realmRole());
+  const role = await corner.role();
+  const attributes = { ...role.attributes, of: ["others"] };
+  await corner.realm.admin("PUT", `/roles-by-id/${role.id}`, { ...role, description: "ours", attributes });
+  await corner.realm.admin("POST", `/roles-by-id/${role.id}/composites`, [
+    await corner.realm.role("offline_access"),
+  ]);
+  t.deepEqual(await first.preview(corner.realmRole()), []);
+  await second.up(corner.realmRole());
+  const now = await corner.role();
+  t.like(now, { description: "ours", composite: true });
+  t.deepEqual(now.attributes.of, ["others"]);
+  await second.destroy();
+  t.deepEqual((await corner.role()).attributes, attributes, "the first stack's mark is back");
+  await first.destroy();
+  t.is(await corner.role(), undefined);
+});
+
+test.serial("deleted by hand: named as missing, and made again", async (t) => {
+  const corner = await Corner.of(t);
+  const before = await corner.realm.snapshot();
+  const stack = new Stack();
+  await stack.up(corner.realmRole());
+  await corner.deleteRole();
+  t.deepEqual(await stack.preview(corner.realmRole()), [
+    { name: "role", op: "update", drift: { realmRole: "missing" } },
+  ]);
+  await stack.up(corner.realmRole());
+  t.deepEqual(await stack.preview(corner.realmRole()), []);
+  await stack.destroy();
+  asBefore(t, await corner.realm.snapshot(), before);
+});
+
+test.serial("adopted as it stood, then made anew by hand: shown once, and never removed", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeRole();
+  const stack = new Stack();
+  await stack.up(corner.realmRole());
+  await corner.deleteRole();
+  await corner.makeRole({ description: "anew" });
+  t.like((await stack.preview(corner.realmRole()))[0], { op: "update" });
+  await stack.up(corner.realmRole());
+  t.deepEqual(await stack.preview(corner.realmRole()), []);
+  const { id } = await corner.role();
+  await stack.destroy();
+  t.like(await corner.role(), { id, description: "anew", attributes: {} });
+});
+
+test.serial("found on another server: adopted there, and a second up changes nothing", async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  await stack.up(corner.realmRole());
+  await corner.deleteRole();
+  await corner.makeRole();
+  stack.config = { ...connection, "keycloak:url": server.otherUrl };
+  t.like((await stack.up(corner.realmRole()))[0], { op: "update" });
+  t.deepEqual(await stack.preview(corner.realmRole()), []);
+  await stack.destroy();
+  t.like(await corner.role(), { attributes: {} });
+});
+
+test.serial(
+  "another role in the program: the one that is there is adopted as it stands, ours is removed",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const other = new Corner(corner.realm);
+    t.teardown(() => other.clear());
+    const adopted = await corner.makeRole();
+    await other.makeRole({ description: "somebody's" });
+    const before = await other.role();
+    const stack = new Stack();
+    await stack.up(corner.realmRole());
+    const program = corner.realmRole({ role: other.roleName });
+    t.deepEqual(await stack.preview(program), [{ name: "role", op: "replace", plan: "adopt" }]);
+    await stack.up(program);
+    t.deepEqual(await other.role(), before, "not touched");
+    t.deepEqual(await stack.preview(program), []);
+    t.is((await corner.role()).id, adopted.id, "adopted, so left");
+    await stack.destroy();
+    t.deepEqual(await other.role(), before);
+  },
+);
+
+test.serial("a role of ours that somebody else has by now is left, and the user named", async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  await stack.up(corner.realmRole());
+  await corner.makeUser({ password: configured });
+  await corner.map(corner.roleName);
+  await stack.destroy();
+  t.truthy(await corner.role());
+  t.true((await corner.mapped()).includes(corner.roleName));
+  t.regex(
+    warned().join("\n"),
+    new RegExp(
+      `^Realm role '${corner.roleName}' .* left in place, because users have it \\('${corner.username}'\\)`,
+    ),
+  );
+});
+
+test.serial("a role whose name has to be escaped is found, made and removed", async (t) => {
+  const corner = await Corner.of(t);
+  const name = `${corner.roleName} ä/ü?&#%`;
+  const stack = new Stack();
+  await stack.up(corner.realmRole({ role: name }));
+  t.truthy(await corner.realm.role(name));
+  t.deepEqual(await stack.preview(corner.realmRole({ role: name })), []);
+  await stack.destroy();
+  t.is(await corner.realm.role(name), undefined);
+});
+
+test.serial("a client role of the same name is another thing", async (t) => {
+  const corner = await Corner.of(t);
+  const { id } = await corner.realm.client();
+  await corner.realm.admin("POST", `/clients/${id}/roles`, { name: corner.roleName });
+  const stack = new Stack();
+  t.like((await stack.up(corner.realmRole()))[0], { plan: "create" });
+  await stack.destroy();
+  t.truthy(await corner.realm.admin("GET", `/clients/${id}/roles/${corner.roleName}`));
+});
+
+test.serial("a clean realm takes six requests and one login", async (t) => {
+  const corner = await Corner.of(t);
+  const proxy = await FaultyProxy.start();
+  t.teardown(() => proxy.stop());
+  const stack = new Stack({ ...connection, "keycloak:url": proxy.url });
+  await stack.up(...corner.all(), corner.tokenCheck());
+  proxy.decide();
+  t.deepEqual(await stack.preview(...corner.all(), corner.tokenCheck()), []);
+  const asked = proxy.seen.map(({ path }) => path).filter((path) => path.startsWith("/admin/"));
+  t.is(asked.length, 6, asked.join("\n"));
+  t.is(proxy.seen.length, asked.length + 1, "one login");
+});
+
+test.serial("adopted, deleted by hand and made again by up: at rest from then on", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeRole();
+  const stack = new Stack();
+  await stack.up(...corner.all());
+  t.true(stack.outs("role").adopted);
+  await corner.deleteRole();
+  await stack.up(...corner.all());
+  t.deepEqual(await stack.preview(...corner.all()), []);
+  t.deepEqual(await corner.writes(() => stack.up(...corner.all())), []);
+});
+
+test.serial("made anew and mapped again by hand: shown, adopted, and never removed", async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  await stack.up(...corner.all());
+  await corner.deleteRole();
+  await corner.makeRole();
+  await corner.map(corner.roleName);
+  warned();
+  t.deepEqual(await stack.preview(...corner.all()), [
+    { name: "role", op: "update", drift: { realmRole: "made anew outside this stack" } },
+  ]);
+  t.deepEqual(warned(), []);
+  await stack.up(...corner.all());
+  t.like(stack.outs("role"), { adopted: true, uuid: (await corner.role()).id });
+  t.deepEqual(await stack.preview(...corner.all()), []);
+  await stack.destroy();
+  t.truthy(await corner.role());
+});

@@ -1,0 +1,210 @@
+// The user's own realm role mappings: those of the guide direct, those of others left alone.
+import test from "ava";
+import { asBefore, Corner, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
+import { CheckFailure, Stack } from "../support/engine.ts";
+
+test.before(async () => {
+  await sharedRealm();
+});
+test.after.always(deleteRealm);
+
+/** The guide's three, and what Keycloak gives every user. */
+const direct = (corner: Corner, ...more: string[]) =>
+  [
+    corner.roleName,
+    "offline_access",
+    "uma_authorization",
+    `default-roles-${corner.realm.name}`,
+    ...more,
+  ].toSorted();
+
+test.serial(
+  "mapped directly, although the default roles give two of them already, and taken away again",
+  async (t) => {
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    await corner.makeRole();
+    const before = await corner.realm.snapshot();
+    const stack = new Stack();
+    t.deepEqual(await stack.preview(corner.roleMappings()), [
+      { name: "role-mappings", op: "create", plan: "create" },
+    ]);
+    asBefore(t, await corner.realm.snapshot(), before);
+    await stack.up(corner.roleMappings());
+    t.deepEqual(await corner.mapped(), direct(corner));
+    t.false(stack.outs("role-mappings").adopted);
+    t.deepEqual(await corner.writes(() => stack.up(corner.roleMappings())), []);
+    await stack.destroy();
+    t.deepEqual(await corner.mapped(), [`default-roles-${corner.realm.name}`]);
+  },
+);
+
+test.serial("mappings that are right are adopted, and left, without a write", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  await corner.makeRole();
+  await corner.map(corner.roleName, "offline_access", "uma_authorization");
+  const before = await corner.realm.snapshot();
+  const stack = new Stack();
+  const writes = await corner.writes(async () => {
+    t.like((await stack.up(corner.roleMappings()))[0], { plan: "adopt" });
+    t.true(stack.outs("role-mappings").adopted);
+    t.deepEqual(await stack.up(corner.roleMappings()), []);
+    await stack.refresh();
+    await stack.destroy();
+  });
+  t.deepEqual(writes, []);
+  asBefore(t, await corner.realm.snapshot(), before);
+});
+
+for (const missing of [0, 1, 2]) {
+  const nameOf = (corner: Corner) =>
+    [corner.roleName, "offline_access", "uma_authorization"][missing] ?? corner.roleName;
+  const what = ["customer", "offline_access", "uma_authorization"][missing];
+
+  test.serial(`adopted without ${what}: named, mapped, and taken away again; the others stay`, async (t) => {
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    await corner.makeRole();
+    const name = nameOf(corner);
+    await corner.map(
+      ...[corner.roleName, "offline_access", "uma_authorization"].filter((role) => role !== name),
+    );
+    const before = await corner.mapped();
+    const stack = new Stack();
+    const [step] = await stack.up(corner.roleMappings());
+    t.deepEqual(step?.corrects, { [name]: "not mapped" });
+    t.deepEqual(await corner.mapped(), direct(corner));
+    await stack.destroy();
+    t.deepEqual(await corner.mapped(), before);
+  });
+
+  test.serial(`${what} taken away by somebody is named, alone, and mapped again`, async (t) => {
+    const corner = await Corner.of(t);
+    const stack = new Stack();
+    await stack.up(...corner.all());
+    const name = nameOf(corner);
+    await corner.unmap(name);
+    t.deepEqual(await stack.preview(...corner.all()), [
+      { name: "role-mappings", op: "update", drift: { [name]: "not mapped" } },
+    ]);
+    await stack.up(...corner.all());
+    t.deepEqual(await corner.mapped(), direct(corner));
+    t.deepEqual(await stack.preview(...corner.all()), []);
+  });
+}
+
+test.serial("mappings of others are no drift, and stay when ours go", async (t) => {
+  const corner = await Corner.of(t);
+  const other = new Corner(corner.realm);
+  t.teardown(() => other.clear());
+  await other.makeRole();
+  await corner.makeUser();
+  await corner.makeRole();
+  const stack = new Stack();
+  await stack.up(corner.roleMappings());
+  await corner.map(other.roleName);
+  const { id } = await corner.user();
+  const account = await corner.realm.client("account");
+  const viewGroups = await corner.realm.admin("GET", `/clients/${account.id}/roles/view-groups`);
+  await corner.realm.admin("POST", `/users/${id}/role-mappings/clients/${account.id}`, [viewGroups]);
+  t.deepEqual(await stack.preview(corner.roleMappings()), []);
+  await stack.destroy();
+  t.deepEqual(await corner.mapped(), [`default-roles-${corner.realm.name}`, other.roleName].toSorted());
+  t.is((await corner.realm.admin("GET", `/users/${id}/role-mappings/clients/${account.id}`)).length, 1);
+});
+
+test.serial(
+  "a role that leaves the program is no longer watched; destroy takes all that we mapped",
+  async (t) => {
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    await corner.makeRole();
+    const stack = new Stack();
+    await stack.up(corner.roleMappings());
+    await stack.up(corner.roleMappings({ roles: [corner.roleName] }));
+    await stack.destroy();
+    t.deepEqual(await corner.mapped(), [`default-roles-${corner.realm.name}`]);
+  },
+);
+
+test.serial(
+  "a mapping that somebody has taken away and given again stays ours: it holds what we wrote",
+  async (t) => {
+    const corner = await Corner.of(t);
+    await corner.makeUser();
+    await corner.makeRole();
+    const stack = new Stack();
+    await stack.up(corner.roleMappings());
+    await corner.unmap("offline_access");
+    await stack.destroy();
+    t.deepEqual(await corner.mapped(), [`default-roles-${corner.realm.name}`]);
+  },
+);
+
+test.serial("the user deleted by hand: shown on him and what is his, and all made again", async (t) => {
+  const corner = await Corner.of(t);
+  const before = await corner.realm.snapshot();
+  const stack = new Stack();
+  await stack.up(...corner.all());
+  await corner.deleteUser();
+  t.deepEqual(
+    (await stack.preview(...corner.all())).map(({ name, op, drift }) => [name, op, drift]),
+    [
+      ["user", "update", { user: "missing" }],
+      ["password", "update", { password: "missing" }],
+      ["role-mappings", "update", { roleMappings: "missing" }],
+    ],
+  );
+  await stack.up(...corner.all());
+  t.deepEqual(await corner.mapped(), direct(corner));
+  t.deepEqual(await stack.preview(...corner.all()), []);
+  await stack.destroy();
+  asBefore(t, await corner.realm.snapshot(), before);
+});
+
+test.serial("the role deleted and made again by up: mapped again in the same up", async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  await stack.up(...corner.all());
+  await corner.deleteRole();
+  t.deepEqual(
+    (await stack.preview(...corner.all())).map(({ name, drift }) => [name, drift]),
+    [
+      ["role", { realmRole: "missing" }],
+      ["role-mappings", { [corner.roleName]: "not mapped" }],
+    ],
+  );
+  await stack.up(...corner.all());
+  t.deepEqual(await corner.mapped(), direct(corner));
+  t.deepEqual(await stack.preview(...corner.all()), []);
+});
+
+test.serial("a realm without offline_access is refused in preview, in words", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  await corner.makeRole();
+  const program = corner.roleMappings({ roles: [corner.roleName, "no-such-role"] });
+  const error = await t.throwsAsync(new Stack().preview(program), { instanceOf: CheckFailure });
+  t.regex(error.message, /Mapping realm role 'no-such-role' to user .*the realm has no such role/);
+  t.deepEqual(await corner.mapped(), [`default-roles-${corner.realm.name}`]);
+});
+
+test.serial("the user missing: said so, with nothing changed", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeRole();
+  const error = await t.throwsAsync(new Stack().up(corner.roleMappings()));
+  t.regex(error.message, /^Ensuring role mappings of user .* failed: the user is not there/);
+});
+
+test.serial("an adopted user with our mappings: another stack's mark on him keeps them", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  const [first, second] = [new Stack(), new Stack()];
+  await first.up(...corner.all());
+  await second.up(...corner.all());
+  warned();
+  await first.destroy();
+  t.deepEqual(await corner.mapped(), direct(corner));
+  t.regex(warned().join("\n"), /Role mappings of user .* left in place, because another stack/);
+});

@@ -1,0 +1,287 @@
+// The token check against a real realm: what it verifies, when it runs, and the cause in words where no good token
+// can be had.
+import test, { type ExecutionContext } from "ava";
+import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
+import { Stack } from "../support/engine.ts";
+import { locksOut, server } from "../support/keycloak.ts";
+
+test.before(async () => {
+  await sharedRealm();
+});
+test.after.always(deleteRealm);
+
+/** Everything as it has to be, done by hand; only the check is ours. */
+async function ready(t: ExecutionContext): Promise<Corner> {
+  const corner = await Corner.of(t);
+  await corner.makeMapper();
+  await corner.makeUser();
+  await corner.makeRole();
+  await corner.map(corner.roleName, "offline_access", "uma_authorization");
+  return corner;
+}
+
+/** Changes the realm or client `cim` for one test. */
+async function changed(t: ExecutionContext, what: "realm" | "client", changes: object): Promise<void> {
+  const realm = await sharedRealm();
+  const path = what === "realm" ? "" : `/clients/${(await realm.client()).id}`;
+  const given = await realm.admin("GET", path);
+  t.teardown(() =>
+    realm.admin("PUT", path, Object.fromEntries(Object.keys(changes).map((key) => [key, given[key] ?? ""]))),
+  );
+  await realm.admin("PUT", path, changes);
+}
+
+/** Takes a default client scope from `cim` for one test. */
+async function withoutScope(t: ExecutionContext, name: string): Promise<void> {
+  const realm = await sharedRealm();
+  const { id } = await realm.client();
+  const scopes = await realm.admin("GET", `/clients/${id}/default-client-scopes`);
+  const scope = scopes.find((candidate: { name: string }) => candidate.name === name);
+  const path = `/clients/${id}/default-client-scopes/${scope.id}`;
+  await realm.admin("DELETE", path);
+  t.teardown(() => realm.admin("PUT", path));
+}
+
+test.serial("a good token is verified both ways, nothing is written, and no session stays", async (t) => {
+  const corner = await ready(t);
+  const before = await corner.realm.snapshot();
+  const stack = new Stack();
+  t.deepEqual(await stack.preview(corner.tokenCheck()), [{ name: "token", op: "create", plan: "create" }]);
+  t.deepEqual(await corner.writes(() => stack.up(corner.tokenCheck())), []);
+  const issuer = `${server.address}/realms/${corner.realm.name}`;
+  const { token } = stack.outs("token");
+  t.like(token, {
+    issuer,
+    algorithm: "RS256",
+    introspectedAt: `${issuer}/protocol/openid-connect/token/introspect`,
+  });
+  const { audiences, scopes, roles, keyId } = token as Record<string, string[]>;
+  t.true(audiences?.includes("cim"));
+  t.true(scopes?.includes("email") && scopes.includes("profile"));
+  for (const role of [corner.roleName, "offline_access", "uma_authorization"]) {
+    t.true(roles?.includes(role), role);
+  }
+  t.truthy(keyId);
+  t.notRegex(JSON.stringify(token), /eyJ/, "what was verified, never the token");
+  asBefore(t, await corner.realm.snapshot(), before);
+  const { id } = await corner.user();
+  const { id: client } = await corner.realm.client();
+  t.deepEqual(await corner.realm.admin("GET", `/users/${id}/offline-sessions/${client}`), []);
+  await stack.destroy();
+  t.deepEqual(warned(), []);
+});
+
+test.serial(
+  "it runs again only when what it depends on was written, or its own settings change",
+  async (t) => {
+    const corner = await ready(t);
+    const stack = new Stack();
+    await stack.up(corner.tokenCheck());
+    const verifiedAt = () => (stack.outs("token").token as { verifiedAt: string }).verifiedAt;
+    const first = verifiedAt();
+    t.deepEqual(await stack.up(corner.tokenCheck()), []);
+    t.is(verifiedAt(), first);
+    t.like((await stack.up(corner.tokenCheck({ after: ["later"] })))[0], { op: "update" });
+    t.not(verifiedAt(), first);
+    t.like((await stack.up(corner.tokenCheck({ after: ["later"], roles: [] })))[0], { op: "update" });
+  },
+);
+
+test.serial("a preview never logs in as the customer", async (t) => {
+  const corner = await ready(t);
+  const stack = new Stack();
+  await corner.realm.admin("PUT", "/events/config", {
+    ...(await corner.realm.admin("GET", "/events/config")),
+    eventsEnabled: true,
+    enabledEventTypes: [],
+  });
+  const logins = async () =>
+    (await corner.realm.admin("GET", "/events?type=LOGIN&type=LOGIN_ERROR")).filter(
+      ({ details }: { details?: { username?: string } }) => details?.username === corner.username,
+    ).length;
+  await stack.preview(corner.tokenCheck());
+  t.is(await logins(), 0);
+  await stack.up(corner.tokenCheck());
+  t.is(await logins(), 1);
+  await stack.preview(corner.tokenCheck({ after: ["later"] }));
+  t.is(await logins(), 1);
+});
+
+interface Failing {
+  readonly what: string;
+  readonly cause: (t: ExecutionContext, corner: Corner) => Promise<unknown>;
+  readonly says: RegExp;
+}
+
+const causes: readonly Failing[] = [
+  {
+    what: "direct grants off at the client",
+    cause: (t) => changed(t, "client", { directAccessGrantsEnabled: false }),
+    says: /client 'cim' does not allow direct grants: switch 'Direct access grants' on/,
+  },
+  {
+    what: "the client disabled",
+    cause: (t) => changed(t, "client", { enabled: false }),
+    says: /client 'cim' is disabled: enable it/,
+  },
+  {
+    what: "the realm disabled",
+    cause: (t) => changed(t, "realm", { enabled: false }),
+    says: /realm '.*' is disabled: enable it/,
+  },
+  {
+    what: "SSL required",
+    cause: (t) => changed(t, "realm", { sslRequired: "all" }),
+    says: /requires SSL for all requests: use an https address/,
+  },
+  {
+    what: "the profile incomplete",
+    cause: (_t, corner) => corner.changeUser({ lastName: "" }),
+    says: /Account is not fully set up; the realm's user profile requires lastName, which user '.*' lacks/,
+  },
+  {
+    what: "a wrong password",
+    cause: (_t, corner) => corner.resetPassword("somebody's"),
+    says: /Invalid user credentials; the password is not the configured one/,
+  },
+  {
+    what: "a temporary password",
+    cause: (_t, corner) => corner.resetPassword(configured, true),
+    says: /required actions are pending: UPDATE_PASSWORD \(the password is temporary\)/,
+  },
+  {
+    what: "a required action pending",
+    cause: (_t, corner) => corner.changeUser({ requiredActions: ["VERIFY_EMAIL"] }),
+    says: /required actions are pending: VERIFY_EMAIL; clear them/,
+  },
+  {
+    what: "the user disabled",
+    cause: (_t, corner) => corner.changeUser({ enabled: false }),
+    says: /user '.*' is disabled: enable it/,
+  },
+  {
+    what: "the user locked by brute-force detection",
+    cause: async (t, corner) => {
+      await changed(t, "realm", locksOut);
+      await corner.realm.lockOut(corner.username);
+    },
+    says: /locked by brute-force detection after \d+ failed logins: unlock the account/,
+  },
+  {
+    what: "OTP set up",
+    cause: (_t, corner) => corner.makeAgainWithOtp(configured),
+    says: /has OTP set up, and a direct grant sends none/,
+  },
+  {
+    what: "the user missing",
+    cause: (_t, corner) => corner.deleteUser(),
+    says: /the user is not there/,
+  },
+  {
+    what: "the audience missing",
+    cause: (_t, corner) => corner.deleteMapper(),
+    says: /its audience \(.*\) lacks 'cim', so the Audience mapper does not work/,
+  },
+  {
+    what: "the mapper switched off for access tokens",
+    cause: (_t, corner) => corner.changeMapper({ "access.token.claim": "false" }),
+    says: /lacks 'cim'/,
+  },
+  {
+    what: "a scope that APISIX requires missing",
+    cause: (t) => withoutScope(t, "email"),
+    says: /its scope \(.*\) lacks 'email': make them default client scopes of client 'cim'/,
+  },
+  {
+    what: "a role missing",
+    cause: (_t, corner) => corner.unmap(corner.roleName),
+    says: /its realm roles \(.*\) lack 'role-.*'/,
+  },
+  {
+    what: "roles kept out of the token",
+    cause: (t) => withoutScope(t, "roles"),
+    says: /its realm roles \(none\) lack .*; see whether client 'cim' has the client scope 'roles'/,
+  },
+];
+
+for (const { what, cause, says } of causes) {
+  test.serial(`the cause in words: ${what}`, async (t) => {
+    const corner = await ready(t);
+    await cause(t, corner);
+    const stack = new Stack();
+    const error = await t.throwsAsync(stack.up(corner.tokenCheck()));
+    t.regex(error.message, says);
+    t.true(error.message.includes(`user '${corner.username}'`) && error.message.includes("client 'cim'"));
+    t.false(error.message.includes(configured) || error.message.includes("the-clients-secret"));
+    t.is(error.stack, "");
+    t.false(stack.state.has("token"), "so the next up asks again");
+  });
+}
+
+test.serial("a public client cannot introspect: the realm's keys alone tell", async (t) => {
+  const corner = await ready(t);
+  await changed(t, "client", { publicClient: true });
+  const stack = new Stack();
+  await stack.up(corner.tokenCheck());
+  t.like(stack.outs("token").token, { algorithm: "RS256" });
+  t.false("introspectedAt" in (stack.outs("token").token as object));
+});
+
+test.serial("APISIX's own address gives another issuer: refused, and the way out named", async (t) => {
+  const corner = await ready(t);
+  const apisixDiscoveryBase = `${server.otherUrl}${server.basePath}`;
+  const error = await t.throwsAsync(new Stack().up(corner.tokenCheck({ apisixDiscoveryBase })));
+  t.true(error.message.includes(`at ${apisixDiscoveryBase}`), error.message);
+  t.regex(error.message, /its issuer is http.*fix the server's hostname \(Keycloak option 'hostname'\)/);
+});
+
+test.serial(
+  "APISIX's own address cannot be reached from here: proven as far as it goes, and said so",
+  async (t) => {
+    const corner = await ready(t);
+    const stack = new Stack();
+    await stack.up(corner.tokenCheck({ apisixDiscoveryBase: "http://keycloak.invalid/auth" }));
+    t.like(stack.outs("token").token, { issuer: `${server.address}/realms/${corner.realm.name}` });
+    t.regex(warned().join("\n"), /keycloak\.invalid\/auth is not reachable from here.*not proven/);
+  },
+);
+
+/** Gives the realm one fixed address for one test, whatever address it is asked at. */
+async function fixedAddress(t: ExecutionContext, frontendUrl: string): Promise<void> {
+  const realm = await sharedRealm();
+  t.teardown(() => realm.admin("PUT", "", { attributes: { frontendUrl: "" } }));
+  await realm.admin("PUT", "", { attributes: { frontendUrl } });
+}
+
+test.serial("with the hostname fixed, introspection is asked where APISIX is sent to", async (t) => {
+  const corner = await ready(t);
+  await fixedAddress(t, server.address);
+  const stack = new Stack();
+  const inside = `${server.otherUrl}${server.basePath}`;
+  await stack.up(corner.tokenCheck({ apisixDiscoveryBase: inside }));
+  const issuer = `${server.address}/realms/${corner.realm.name}`;
+  t.like(stack.outs("token").token, {
+    issuer,
+    introspectedAt: `${issuer}/protocol/openid-connect/token/introspect`,
+  });
+  t.deepEqual(warned(), []);
+});
+
+test.serial(
+  "APISIX is sent to an address that cannot be reached from here: proven as far as it goes, and said so",
+  async (t) => {
+    const corner = await ready(t);
+    await fixedAddress(t, "http://keycloak.invalid/auth");
+    const stack = new Stack();
+    await stack.up(corner.tokenCheck());
+    const path = `realms/${corner.realm.name}`;
+    t.like(stack.outs("token").token, {
+      issuer: `http://keycloak.invalid/auth/${path}`,
+      introspectedAt: `${server.address}/${path}/protocol/openid-connect/token/introspect`,
+    });
+    t.regex(
+      warned().join("\n"),
+      /sends APISIX to http:\/\/keycloak\.invalid\/.*hostname-backchannel-dynamic/,
+    );
+  },
+);
