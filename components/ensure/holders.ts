@@ -1,12 +1,5 @@
 // Who has held what in this run of the provider process.
-import type { Ownership } from "./ownership.ts";
-
-/** A resource that has held an object in this run. */
-export interface Holder {
-  readonly ownership: Ownership;
-  /** True where it took over what an earlier holder knew of the object. */
-  readonly inherited: boolean;
-}
+import type { Holder, Ownership } from "./ownership.ts";
 
 export class Holders {
   /** By object, then by the resource's own key, in the order in which they came. */

@@ -1,11 +1,10 @@
 // May an object be removed or put back? Every combination of what can be known is tried against the four conditions of
 // docs/design.md ("The ownership rule"), written down here a second time and on their own.
 import test from "ava";
-import type { Holder } from "./holders.ts";
 import { Holders } from "./holders.ts";
 import type { LiveObject } from "./kind.ts";
 import { handOverMark, isMark, markOf, newKey, readMark } from "./marks.ts";
-import { type Facts, idNotKnown, type Ownership, type Release, release } from "./ownership.ts";
+import { type Facts, type Holder, idNotKnown, type Ownership, type Release, release } from "./ownership.ts";
 
 const server = "https://keycloak.example.com/auth";
 const elsewhere = "https://other.example.com/auth";

@@ -6,7 +6,6 @@
 //   (d) a field still has the value that we wrote; else that field stays.
 import { isDeepStrictEqual } from "node:util";
 import type { Fields, FieldValue } from "./fields.ts";
-import type { Holder } from "./holders.ts";
 import type { Change, LiveObject } from "./kind.ts";
 import { type HandedOver, handOverMark, isMark, readMark } from "./marks.ts";
 
@@ -36,6 +35,13 @@ export interface Before {
 export interface FoundAndWritten {
   readonly found?: FieldValue;
   readonly written?: FieldValue;
+}
+
+/** A resource that has held an object in this run. */
+export interface Holder {
+  readonly ownership: Ownership;
+  /** True where it took over what an earlier holder knew of the object. */
+  readonly inherited: boolean;
 }
 
 /** In place of the id of what was perhaps created: the create broke off. */

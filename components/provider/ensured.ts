@@ -1,7 +1,7 @@
 // Ensured objects in Pulumi's terms: translates between the dynamic-provider protocol and ensure/lifecycle.ts.
 import { isDeepStrictEqual } from "node:util";
 import type { Kind, KindInputs, LiveObject, Place } from "../ensure/kind.ts";
-import { BrokenOff, type Forecast, lifecycle, type Recorded } from "../ensure/lifecycle.ts";
+import { BrokenOff, type Forecast, Lifecycle, type Recorded } from "../ensure/lifecycle.ts";
 import { asked, changedInputs, driftSince, forecastInputs, foundIn, kept, properties } from "./inputs.ts";
 import type { ProviderProcess } from "./process.ts";
 import { gone, type Methods, onTheWire, PartialCreate, type Properties } from "./protocol.ts";
@@ -12,7 +12,7 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
   kind: Kind<Inputs, Live, Realm>,
   process: ProviderProcess<Realm>,
 ): Methods {
-  const own = lifecycle(kind, process);
+  const own = new Lifecycle(kind, process);
   const idOf = (inputs: Inputs) =>
     [inputs.realm, kind.noun, ...kind.identity.flatMap((key) => (key === "realm" ? [] : [inputs[key]]))].join(
       "/",

@@ -9,8 +9,8 @@ import type { Properties } from "./protocol.ts";
 export interface Added extends Omit<Forecast, "found"> {
   /** {@link Forecast.found} */
   readonly __found?: string;
-  /** Names of the inputs that changed in the program: where they are secrets, a preview's JSON cannot tell. */
-  readonly __changed?: readonly string[];
+  /** Names of the inputs that the program changed: of secrets, Pulumi itself does not show that. */
+  readonly changed?: string;
 }
 
 /** The names are listed once, as the keys of an object, so that the compiler misses none. */
@@ -19,7 +19,7 @@ const added: Readonly<Record<keyof Required<Added> | "__provider", true>> = {
   corrects: true,
   drift: true,
   __found: true,
-  __changed: true,
+  changed: true,
   __provider: true,
 };
 
@@ -59,11 +59,13 @@ export function driftSince(drift: Drift | undefined, earlier: unknown): Properti
   return withValue({ drift: some(Object.fromEntries(words)) });
 }
 
-/** Which of the inputs the program has changed. */
+/** Tells which of the inputs the program changed, those apart that only serve the provider. */
 export function changedInputs(olds: Properties, news: Properties): Properties {
-  const names = [...new Set([...Object.keys(olds), ...Object.keys(news)])];
-  const changed = names.filter((name) => !isDeepStrictEqual(olds[name], news[name]));
-  return withValue({ __changed: changed.length > 0 ? changed.toSorted() : undefined });
+  const names = [...new Set([...Object.keys(olds), ...Object.keys(news)])].toSorted();
+  const changed = names.filter(
+    (name) => !name.startsWith("__") && !isDeepStrictEqual(olds[name], news[name]),
+  );
+  return withValue({ changed: changed.join(", ") || undefined });
 }
 
 function some(drift: Drift | undefined): Drift | undefined {

@@ -2,7 +2,7 @@
 // written; never in a preview.
 import { isDeepStrictEqual } from "node:util";
 import type { KindInputs, Place } from "../ensure/kind.ts";
-import { asked, kept } from "./inputs.ts";
+import { asked, changedInputs, kept } from "./inputs.ts";
 import type { ProviderProcess } from "./process.ts";
 import { type Methods, onTheWire, type Properties } from "./protocol.ts";
 import { hasUnknown } from "./unknown.ts";
@@ -37,7 +37,8 @@ export function proof<Inputs extends KindInputs, Realm extends Place>(
   return onTheWire({
     async check(olds, news) {
       const inputs = asked(news);
-      if (olds.realm !== undefined) return { inputs: { ...inputs, ...kept(olds) } };
+      if (olds.realm !== undefined)
+        return { inputs: { ...inputs, ...kept(olds), ...changedInputs(asked(olds), inputs) } };
       // What waits for others to be written has a plan all the same.
       const { __after, ...others } = inputs;
       return { inputs: hasUnknown(others) ? inputs : { ...inputs, plan: "create" } };

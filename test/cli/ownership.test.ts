@@ -120,7 +120,7 @@ test.serial("objects made again by hand are left by destroy, with a warning that
   succeeded(t, destroyed);
   sameRealm(t, await realm.snapshot(), byHand);
   const said = warnings(destroyed.output);
-  for (const name of ["user 'customer'", "realm role 'customer'", "protocol mapper 'fix-audience'"]) {
+  for (const name of ["user 'customer'", "realm role 'customer'", "audience mapper 'fix-audience'"]) {
     t.true(
       said.some((warning) => warning.toLowerCase().includes(name) && /made it again/.test(warning)),
       `${name} in: ${said.join("\n")}`,
@@ -150,7 +150,7 @@ for (const order of ["first", "last"] as const) {
       return;
     }
     // The one that made everything left it to the other, said so, and the other found it all there.
-    for (const name of ["user 'customer'", "realm role 'customer'", "protocol mapper 'fix-audience'"]) {
+    for (const name of ["user 'customer'", "realm role 'customer'", "audience mapper 'fix-audience'"]) {
       t.true(
         warnings(left.output).some((said) => said.toLowerCase().includes(name)),
         left.output,

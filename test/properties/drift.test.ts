@@ -249,7 +249,7 @@ function expectedDrift(built: Built, done: Tampering, user: Representation): Fie
     done.password === "reset, temporary" ||
     (done.user !== "deleted" && done.user.includes("requiredActions"));
   return fields({
-    audience: done.mapper === "deleted" ? ["protocolMapper"] : done.mapper,
+    audience: done.mapper === "deleted" ? ["audienceMapper"] : done.mapper,
     role: done.role === "deleted" ? ["realmRole"] : [],
     user: gone
       ? ["user"]

@@ -30,12 +30,12 @@ export interface Step {
   readonly plan?: string;
   readonly corrects?: Readonly<Record<string, string>>;
   readonly drift?: Readonly<Record<string, string>>;
-  /** Inputs that the program has changed. */
-  readonly __changed?: readonly string[];
+  /** Inputs that the program changed. */
+  readonly changed?: string;
 }
 
 /** Keys of a step's forecasts. */
-const forecasts: ReadonlySet<string> = new Set(["plan", "corrects", "drift", "__changed"]);
+const forecasts: ReadonlySet<string> = new Set(["plan", "corrects", "drift", "changed"]);
 
 /** What check refused, as the CLI would print it. */
 export class CheckFailure extends Error {}

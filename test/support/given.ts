@@ -60,5 +60,7 @@ export function warnings(output: string): string[] {
 
 /** A snapshot without the owner marks' own names: they change hands with a new name, and with a new address. */
 export function withoutMarks(snapshot: Representation): Representation {
-  return JSON.parse(JSON.stringify(snapshot).replaceAll(/keycloak-apisix [0-9a-f-]{36}( \(\w+\))?/g, "mark"));
+  return JSON.parse(
+    JSON.stringify(snapshot).replaceAll(/keycloak-apisix [0-9a-f]{32}( \(\w+ [0-9a-f]{32}\))?/g, "mark"),
+  );
 }

@@ -3,7 +3,7 @@ import { Failure } from "../../failure.ts";
 import { differing, type Fields } from "../fields.ts";
 import { Holders } from "../holders.ts";
 import type { Change, KindInputs, LiveObject, ObjectKind, PartKind, Place } from "../kind.ts";
-import { BrokenOff, type Forecast, type Lifecycle, lifecycle, type Recorded } from "../lifecycle.ts";
+import { BrokenOff, type Forecast, Lifecycle, type Recorded } from "../lifecycle.ts";
 
 export interface StoredObject {
   readonly id: string;
@@ -155,7 +155,7 @@ export class Resource {
     this.#isPart = isPart;
   }
 
-  lifecycle(holders: Holders): Lifecycle<ThingInputs> {
+  lifecycle(holders: Holders): Lifecycle<ThingInputs, LiveThing, MemoryRealm> {
     const surroundings = {
       realmOf: this.#realm,
       holders,
@@ -163,7 +163,7 @@ export class Resource {
         this.said.push(text);
       },
     };
-    return this.#isPart ? lifecycle(part, surroundings) : lifecycle(thing, surroundings);
+    return new Lifecycle(this.#isPart ? part : thing, surroundings);
   }
 
   /** What a preview shows: the forecast, and whether anything would be done. */
