@@ -1,4 +1,4 @@
-// Runs a script of this folder: `node dev/bootstrap.mjs SCRIPT.ts ARGS…`. Works on Node 18, before anything is
+// Runs a script of this repository: `node dev/bootstrap.mjs SCRIPT.ts ARGS…`. Works on Node 18, before anything is
 // installed: brings the locked dependencies first, the pinned Node among them, which then runs the script.
 
 import { spawn } from "node:child_process";

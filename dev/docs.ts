@@ -9,14 +9,14 @@ import path from "node:path";
 import { parseArgs, stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 import getPort from "get-port";
-import { changeMapper, changeUser, doByHand } from "../test/support/by-hand.ts";
-import { TestRealm } from "../test/support/keycloak.ts";
-import { apiFile, apiReference } from "./api-reference.ts";
-import { copyClone } from "./clone.ts";
-import { neutralEnvironment } from "./environment.ts";
-import { root } from "./folders.ts";
-import { failWith, runSteps } from "./steps.ts";
-import { terminalSvg } from "./terminal-svg.ts";
+import { failWith, runSteps } from "../rig/console/steps.ts";
+import { changeMapper, changeUser, doByHand } from "../rig/keycloak/by-hand.ts";
+import { TestRealm } from "../rig/keycloak/realm.ts";
+import { copyClone } from "../rig/machine/clone.ts";
+import { root } from "../rig/machine/folders.ts";
+import { neutralEnvironment } from "../rig/pulumi/environment.ts";
+import { apiFile, apiReference } from "./docs/api-reference.ts";
+import { terminalSvg } from "./docs/terminal-svg.ts";
 
 const customersPassword = "Of the customer, 1!";
 
@@ -62,16 +62,20 @@ async function pictures(report: (line: string) => void): Promise<void> {
     const env = environment(port);
     const run = async (command: string, ...args: string[]) => {
       report(`${command} ${args[0] ?? ""}`);
-      const result = await execa(process.execPath, ["dev/bootstrap.mjs", `dev/${command}.ts`, ...args], {
-        cwd: folder,
-        env,
-        extendEnv: false,
-        stdin: "ignore",
-        all: true,
-        reject: false,
-        cancelSignal: abort.signal,
-        forceKillAfterDelay: false,
-      });
+      const result = await execa(
+        process.execPath,
+        ["dev/bootstrap.mjs", command === "drift" ? "drift/drift.ts" : `dev/${command}.ts`, ...args],
+        {
+          cwd: folder,
+          env,
+          extendEnv: false,
+          stdin: "ignore",
+          all: true,
+          reject: false,
+          cancelSignal: abort.signal,
+          forceKillAfterDelay: false,
+        },
+      );
       abort.signal.throwIfAborted();
       return { exitCode: result.exitCode, text: result.all };
     };

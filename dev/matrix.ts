@@ -4,8 +4,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { execa } from "execa";
-import { root } from "./folders.ts";
-import { keycloakVersion } from "./keycloak.ts";
+import { keycloakVersion } from "../rig/keycloak/server.ts";
+import { root } from "../rig/machine/folders.ts";
 
 /** One of each release that operators still run; the newest that Maven Central carries where three numbers matter. */
 const versions = ["18.0.2", "20.0.5", "22.0.5", "24.0.5", "25.0.6", "26.0.8", "26.4.7", keycloakVersion];

@@ -6,9 +6,9 @@ import { glob, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { local, root } from "./folders.ts";
-import { listProcesses } from "./processes.ts";
-import { failWith } from "./steps.ts";
+import { failWith } from "../rig/console/steps.ts";
+import { local, root } from "../rig/machine/folders.ts";
+import { listProcesses } from "../rig/machine/processes.ts";
 
 const manifest = path.join(root, "package.json");
 /** The repository's own package.json while the published one is in its place. */

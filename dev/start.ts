@@ -1,10 +1,10 @@
 // `npm start`: everything from a fresh clone to a verified token. What is there already is left as it is.
 
-import { builtPluginWarning } from "./engine.ts";
-import { ensureLocalKeycloak } from "./local-keycloak.ts";
-import { runPulumi } from "./pulumi.ts";
-import { engineSteps, failWith, runSteps, type Step } from "./steps.ts";
-import { summary } from "./summary.ts";
+import { engineSteps, failWith, runSteps, type Step } from "../rig/console/steps.ts";
+import { ensureLocalKeycloak } from "../rig/keycloak/local.ts";
+import { builtPluginWarning } from "../rig/pulumi/engine.ts";
+import { runPulumi } from "../rig/pulumi/run.ts";
+import { summary } from "./start/summary.ts";
 
 const stack = "dev";
 const abort = new AbortController();

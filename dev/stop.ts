@@ -1,7 +1,7 @@
 // `npm stop`: stops this clone's Keycloak; its data stays.
 
-import { stopLocalKeycloak } from "./local-keycloak.ts";
-import { failWith } from "./steps.ts";
+import { failWith } from "../rig/console/steps.ts";
+import { stopLocalKeycloak } from "../rig/keycloak/local.ts";
 
 try {
   console.log(

@@ -7,12 +7,12 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
-import { neutralEnvironment, toolPath } from "./environment.ts";
-import { compileCache, root } from "./folders.ts";
-import { type RunningKeycloak, shortLived, startKeycloak, stopKeycloak } from "./keycloak.ts";
-import { endProcesses, listProcesses } from "./processes.ts";
-import { engineSteps, failWith, runSteps } from "./steps.ts";
-import { ensureToxiproxy } from "./toxiproxy.ts";
+import { engineSteps, failWith, runSteps } from "../rig/console/steps.ts";
+import { ensureToxiproxy } from "../rig/go/toxiproxy.ts";
+import { type RunningKeycloak, shortLived, startKeycloak, stopKeycloak } from "../rig/keycloak/server.ts";
+import { compileCache, root } from "../rig/machine/folders.ts";
+import { endProcesses, listProcesses } from "../rig/machine/processes.ts";
+import { neutralEnvironment, toolPath } from "../rig/pulumi/environment.ts";
 
 interface Suite {
   readonly files: readonly string[];
@@ -27,7 +27,7 @@ const runs = option("--runs");
 const seed = option("--seed");
 const suites: Readonly<Record<string, Suite>> = {
   /** Needs neither engine nor Keycloak. */
-  unit: { files: ["test/unit/**/*.test.ts", "components/**/*.test.ts"] },
+  unit: { files: ["{program,components,drift,rig,dev,bench}/**/*.test.ts", "test/unit/**/*.test.ts"] },
   properties: { files: ["test/properties/*.test.ts"], environment: { TEST_RUNS: runs, TEST_SEED: seed } },
   faults: {
     files: ["test/provider/faults.test.ts", "test/provider/restart.test.ts"],

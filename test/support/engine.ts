@@ -9,7 +9,7 @@ import { user } from "../../components/provider/kinds/user.ts";
 import { type Lifecycle, lifecycle } from "../../components/provider/lifecycle.ts";
 import { ProviderProcess } from "../../components/provider/process.ts";
 import { tokenCheck } from "../../components/provider/token-check.ts";
-import { server } from "./keycloak.ts";
+import { server } from "../../rig/keycloak/realm.ts";
 
 export type KindName = "audience" | "user" | "password" | "role" | "role-mappings" | "token";
 type Properties = Record<string, unknown>;
