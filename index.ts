@@ -2,7 +2,7 @@
 // need to know about it. One component does a realm's work; this program reads the settings and collects the outputs.
 import "./program/without-source-maps.ts";
 import { ApisixEnablement } from "./components/index.ts";
-import { readSettings } from "./program/settings.ts";
+import { readSettings } from "./program/settings/read.ts";
 import { apisixTexts } from "./program/values-files.ts";
 
 const all = await Promise.all(
