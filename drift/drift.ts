@@ -1,5 +1,5 @@
-// `npm run drift`: does every realm still look as its stack wants it? For cron and CI: a report on stdout, the verdict
-// in the exit code. It changes nothing, neither in Keycloak nor in the state.
+// `npm run drift`: does every realm still look the way its stack wants it? Made for cron and CI: the report goes to
+// stdout, the verdict is the exit code. It changes nothing, neither in Keycloak nor in the state.
 
 import { parseArgs } from "node:util";
 import { readConnection } from "../components/provider/connection.ts";
@@ -26,7 +26,7 @@ const usage = `npm run drift                        all stacks of the project
 npm run drift -- --stack NAME …      these stacks only
   --json          the report as JSON
   --no-refresh    do not compare resources of other providers (ownRealm: realm and client)
-Exit code: 0 clean, 1 could not be told, 2 drift, 3 no drift, but something is not applied yet.`;
+Exit code: 0 clean, 1 could not be checked, 2 drift, 3 no drift, but something is not applied yet.`;
 
 interface Options {
   stacks: string[];
@@ -35,7 +35,7 @@ interface Options {
   help: boolean;
 }
 
-// It would make another format of what is read here.
+// With this variable the CLI prints another format, which is not read here.
 delete process.env.PULUMI_ENABLE_STREAMING_JSON_PREVIEW;
 
 const abort = new AbortController();
@@ -65,7 +65,7 @@ async function main({ stacks: named, json, refresh }: Options): Promise<number> 
   return exitCodes[all.result];
 }
 
-/** @throws Error one sentence on what is wrong with them. */
+/** @throws Error with one sentence that says what is wrong with the arguments. */
 function readArguments(args: string[]): Options {
   const { tokens, values } = parseArgs({
     args,
@@ -82,7 +82,7 @@ function readArguments(args: string[]): Options {
   for (const token of tokens) {
     if (token.kind === "positional") {
       throw new Error(
-        `Unexpected argument '${token.value}': name stacks with --stack, and put options behind '--', or npm keeps them for itself: npm run drift -- --stack ${token.value}.`,
+        `Unexpected argument '${token.value}': name stacks with --stack, and put options after '--', or npm takes them for its own: npm run drift -- --stack ${token.value}.`,
       );
     }
     if (token.kind !== "option") continue;
@@ -110,7 +110,7 @@ async function allStacks(): Promise<string[]> {
   const stacks = (JSON.parse(stdout) as { name: string }[]).map(({ name }) => name);
   if (stacks.length > 0) return stacks;
   throw new Error(
-    "This project has no stack in the state backend in use, so there is nothing to compare with: set PULUMI_BACKEND_URL to the right one, or make a stack (npm run pulumi -- stack init NAME).",
+    "There is nothing to compare with, because this project has no stack in the current state backend: set PULUMI_BACKEND_URL to the right one, or create a stack (npm run pulumi -- stack init NAME).",
   );
 }
 
@@ -123,8 +123,8 @@ async function watch(stack: string, refresh: boolean): Promise<StackReport> {
 
   const foreign = foreignNames(plain.steps);
   if (!refresh) told.notCompared = foreign;
-  // Ours compare with the live realm by themselves, others only after a refresh: with today's connection, not the
-  // recorded one, hence --run-program.
+  // Our resources always compare with the live realm; others do so only after a refresh. --run-program makes the
+  // refresh use today's connection, not the recorded one.
   const refreshed =
     refresh && foreign.length > 0 ? await preview(stack, "--refresh", "--run-program") : undefined;
   if (typeof refreshed === "string") {
@@ -145,7 +145,7 @@ async function watch(stack: string, refresh: boolean): Promise<StackReport> {
   return { ...told, result: resultOf({ resources }), resources };
 }
 
-/** @returns the preview, or the reason why there is none. */
+/** @returns the preview, or why there is none. */
 async function preview(stack: string, ...more: string[]): Promise<Preview | string> {
   const { exitCode, stdout, stderr } = await pulumi([
     "preview",
@@ -157,12 +157,12 @@ async function preview(stack: string, ...more: string[]): Promise<Preview | stri
   ]);
   const found = parsePreview(stdout);
   const errors = found ? said("error", found) : [];
-  // There is always a step for the stack itself: without any, what was read is no preview.
+  // Every preview has a step for the stack itself, so output without any step is not a preview.
   if (found?.steps.length && exitCode === 0 && errors.length === 0) return found;
   return (
     errors.join("\n") ||
     withoutName(stderr) ||
-    `pulumi preview ended with exit code ${exitCode} and told nothing that can be read here.`
+    `pulumi preview ended with exit code ${exitCode} and printed nothing that explains it.`
   );
 }
 

@@ -1,4 +1,4 @@
-// From a preview's steps to the drift report: what is drift, what is merely not applied yet, what was not told.
+// From the steps of a preview to the drift report: what drifted, what is not applied yet, what could not be checked.
 import { stripVTControlCharacters } from "node:util";
 import test from "ava";
 import {
@@ -144,7 +144,7 @@ test("what stays the same is not reported, whatever its inputs hold", (t) => {
   t.deepEqual(of(ours("User", "same", { drift: isMissing }, {})), []);
 });
 
-test("a replacement comes as three steps and is reported once", (t) => {
+test("a replacement consists of three steps and is reported once", (t) => {
   const [news, olds] = [{ username: "b" }, { username: "a" }];
   const steps = [
     ours("User", "create-replacement", news, olds),
@@ -156,7 +156,7 @@ test("a replacement comes as three steps and is reported once", (t) => {
   ]);
 });
 
-test("resources come by realm and name, whatever the CLI's order", (t) => {
+test("resources are sorted by realm and name, whatever the CLI's order", (t) => {
   const name = ({ realm, name }: ResourceReport) => `${realm} ${name}`;
   const steps = [
     ours("User", "create", { realm: "b" }),
@@ -166,7 +166,7 @@ test("resources come by realm and name, whatever the CLI's order", (t) => {
   t.deepEqual(of(...steps).map(name), ["a r-realmrole", "b r-audiencemapper", "b r-user"]);
 });
 
-test("the realm is the resource's, or the component's as long as it is not known", (t) => {
+test("while the realm is unknown, the component's name stands for it", (t) => {
   const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
   t.is(of(ours("User", "create", { realm: unknown }))[0]?.realm, "r");
   t.is(of(ours("User", "create", { realm: "known" }))[0]?.realm, "known");
@@ -204,7 +204,7 @@ for (const [title, plain, refreshed, expected] of [
   });
 }
 
-test("of another provider's resource no text is shown, only switches and numbers", (t) => {
+test("the report shows only booleans and numbers of other providers' resources, never text", (t) => {
   const fields = { password: ["theirs", "ours"], lifespan: [1, 2], "smtp.auth": ["x", "y"] } as const;
   const step = client("update", fields as never);
   const all = report({ plain: [client("same")], refreshed: [step], serverOf });
@@ -218,7 +218,7 @@ test("of another provider's resource no text is shown, only switches and numbers
   });
 });
 
-test("only other providers' resources that are in the state wait for a refresh", (t) => {
+test("only other providers' resources that are in the state need a refresh", (t) => {
   const provider = { ...client("same"), urn: "urn:pulumi:s::p::pulumi:providers:keycloak::default" };
   const type = "pulumi:providers:keycloak";
   const steps = [
@@ -230,7 +230,7 @@ test("only other providers' resources that are in the state wait for a refresh",
   t.deepEqual(foreignNames([client("create")]), []);
 });
 
-test("what is no preview is not read as one, and what was said is told once", (t) => {
+test("output that is not a preview is not read as one, and each message is repeated once", (t) => {
   t.is(parsePreview(""), undefined);
   t.is(parsePreview("error: no stack named 'x' found"), undefined);
   const message = "error: it failed\n";
@@ -266,7 +266,7 @@ const stacks = {
   unknown: stack({ stack: "lost", error: "Keycloak cannot be reached." }),
 };
 
-test("what could not be told outweighs drift, drift what is not applied, that what is clean", (t) => {
+test("an unchecked stack outweighs drift, drift outweighs changes not applied yet, and those outweigh clean", (t) => {
   const { clean, unapplied, drift, unknown } = stacks;
   t.is(whole([clean]).result, "clean");
   t.is(whole([clean, unapplied]).result, "unapplied");
@@ -277,7 +277,7 @@ test("what could not be told outweighs drift, drift what is not applied, that wh
 test("the text names stack, realm, resource, field and words", (t) => {
   const text = (each: StackReport) => stripVTControlCharacters(stackText(each));
   t.is(text(stacks.clean), "Stack clean: clean");
-  t.is(text(stacks.unknown), "Stack lost: could not be told\n  Keycloak cannot be reached.");
+  t.is(text(stacks.unknown), "Stack lost: could not be checked\n  Keycloak cannot be reached.");
   t.is(
     text(stacks.drift),
     `Stack drifted: drift
@@ -294,7 +294,7 @@ test("the text names stack, realm, resource, field and words", (t) => {
   );
   t.is(
     stripVTControlCharacters(summaryText(whole(Object.values(stacks)))),
-    `4 stacks: 1 drift, 1 not yet applied, 1 could not be told, 1 clean
+    `4 stacks: 1 drift, 1 not yet applied, 1 could not be checked, 1 clean
   npm run pulumi -- up --stack drifted
   npm run pulumi -- up --stack waiting`,
   );

@@ -1,13 +1,13 @@
-// From the steps of `pulumi preview --json` to a report: what drifted, what is merely not applied yet. It holds no
-// value that the CLI has not shown in the clear, and of other providers' resources only switches and numbers.
+// Turns the steps of `pulumi preview --json` into a report: what drifted, and what is not applied yet. The report holds
+// no value that the CLI does not show in the clear; of other providers' resources it holds only booleans and numbers.
 
 import { unknownValue } from "../components/provider/unknown.ts";
 
-/** In the order of weight: what could not be told outweighs all. */
+/** The heaviest first: a stack that could not be checked outweighs everything. */
 export type Result = "unknown" | "drift" | "unapplied" | "clean";
 
 export interface DriftReport {
-  /** Changes when a field is taken away or changes its meaning; new fields may come without. */
+  /** Changes when a field goes or changes its meaning. New fields may come without a new version. */
   version: 1;
   result: Result;
   stacks: StackReport[];
@@ -16,31 +16,31 @@ export interface DriftReport {
 export interface StackReport {
   stack: string;
   result: Result;
-  /** Why it could not be told; only then. */
+  /** Why the stack could not be checked; only set then. */
   error?: string;
   warnings: string[];
-  /** Resources that are not as the program wants them, and no others. */
+  /** Only resources that are not as the program wants them. */
   resources: ResourceReport[];
-  /** Names of other providers' resources that were not compared with the live realm (`--no-refresh`). */
+  /** Names of other providers' resources, which `--no-refresh` leaves uncompared with the live realm. */
   notCompared: string[];
 }
 
 export interface ResourceReport {
-  /** Null where it is not known, or not in a realm. */
+  /** Null if the realm is not known, or the resource is in none. */
   realm: string | null;
-  /** As in the program: the last part of the URN. */
+  /** The name in the program: the last part of the URN. */
   name: string;
   /** Pulumi's type token: `pulumi-nodejs:dynamic/keycloak-apisix:User`, `keycloak:index/realm:Realm`. */
   type: string;
   /** Field → words: the live object is not as the last `up` left it. */
   drift?: Record<string, string>;
-  /** What the next `up` will do here because the program or its settings ask for something new. */
+  /** What the next `up` will do because the program or its settings ask for something new. */
   unapplied?: { plan: Plan; fields: Record<string, string> };
 }
 
 export type Plan = "create" | "adopt" | "update" | "replace" | "delete";
 
-/** What is read of a step; the CLI's own name for it is `PreviewStep`. */
+/** The part of a step that is read here. The CLI calls the whole `PreviewStep`, too. */
 export interface PreviewStep {
   op: string;
   urn: string;
@@ -65,7 +65,7 @@ export interface Preview {
   diagnostics: { severity: string; message: string }[];
 }
 
-/** @returns nothing where the text is no preview: the CLI failed before it began. */
+/** @returns undefined if the text is not a preview, because the CLI failed before it began. */
 export function parsePreview(stdout: string): Preview | undefined {
   try {
     const { steps = [], config = {}, diagnostics = [] } = JSON.parse(stdout.slice(stdout.search(/^\{/m)));
@@ -75,10 +75,10 @@ export function parsePreview(stdout: string): Preview | undefined {
   }
 }
 
-/** Ours compare with the live realm in every preview; resources of other providers only with the state. */
+/** Our resources compare with the live realm in every preview; other providers' only compare with the state. */
 export const isEnsuredType = (type: string) => type.startsWith("pulumi-nodejs:dynamic/keycloak-apisix:");
 
-/** What the CLI said with this severity, each once and without its name. */
+/** The CLI's messages of this severity, each once and without the severity in front. */
 export function said(severity: string, { diagnostics }: Preview): string[] {
   const texts = diagnostics
     .filter((each) => each.severity === severity)
@@ -88,17 +88,17 @@ export function said(severity: string, { diagnostics }: Preview): string[] {
 
 export interface Previews {
   plain: PreviewStep[];
-  /** With the state refreshed first: the only way to compare resources of other providers. */
+  /** The preview after a refresh, which alone compares other providers' resources with the live realm. */
   refreshed?: PreviewStep[];
-  /** Address of the server that a config namespace means today, where it is known. */
+  /** Address of the server that a config namespace means today, if it is known. */
   serverOf: (connection: string | undefined) => string | undefined;
 }
 
-/** @returns the resources that are not as the program wants them, by realm and name: the CLI's order is by chance. */
+/** @returns the resources that are not as the program wants them, sorted by realm and name: the CLI's order varies. */
 export function report({ plain, refreshed, serverOf }: Previews): ResourceReport[] {
   const after = refreshed && byUrn(refreshed);
   const steps = byUrn(plain);
-  // What is only in the refreshed preview cannot be, but must not be lost.
+  // A step that only the refreshed preview has should not exist, but it must not get lost either.
   for (const [urn, step] of after ?? []) if (isForeign(step) && !steps.has(urn)) steps.set(urn, step);
   const all = [...steps.values()].flatMap((step): ResourceReport[] => {
     const found = isEnsured(step)
@@ -114,7 +114,7 @@ export function report({ plain, refreshed, serverOf }: Previews): ResourceReport
   return all.sort((one, other) => (key(one) < key(other) ? -1 : 1));
 }
 
-/** Names of resources that stand in the state and that only a refresh compares with the live realm. */
+/** Names of the resources in the state that only a refresh compares with the live realm. */
 export function foreignNames(steps: PreviewStep[]): string[] {
   return [...byUrn(steps).values()]
     .filter((step) => isForeign(step) && step.oldState)
@@ -136,7 +136,7 @@ export function whole(stacks: StackReport[]): DriftReport {
 
 type Found = Pick<ResourceReport, "drift" | "unapplied">;
 
-/** Ours say in their inputs what is the matter (components/provider/lifecycle.ts, `Forecast`). */
+/** Our resources carry forecasts in their inputs (`plan`, `corrects`, `drift`): these say what is the matter. */
 function ensured(step: PreviewStep, serverOf: Previews["serverOf"]): Found {
   const plan = planOf(step.op);
   const news = step.newState?.inputs ?? {};
@@ -151,11 +151,11 @@ function ensured(step: PreviewStep, serverOf: Previews["serverOf"]): Found {
   const recorded = step.oldState?.outputs?.server;
   const server = serverOf(text(news.connection));
   if (server !== undefined && typeof recorded === "string" && recorded !== server) {
-    // Drift was looked for on another server than the one that the state tells of.
+    // The forecast is about another server than the one in the state, so it says nothing about drift.
     return { unapplied: { plan, fields: { ...fields, server: `${recorded}, will be ${server}` } } };
   }
   if (news.kind === "token") {
-    // It holds nothing in Keycloak that could drift; `after` only says that another resource is written.
+    // The token check owns nothing in Keycloak that could drift; `after` only says that another resource is written.
     const { after: _after, ...asked } = fields;
     return { unapplied: { plan, fields: asked } };
   }
@@ -166,7 +166,10 @@ function ensured(step: PreviewStep, serverOf: Previews["serverOf"]): Found {
   const pending = { ...fields, ...asked, ...(status !== undefined && { status }) };
   if (Object.keys(drift).length + Object.keys(pending).length === 0) {
     return {
-      drift: { state: "the live object is not the recorded one: made anew, or its client's secret changed" },
+      drift: {
+        state:
+          "the live object is not the recorded one: somebody recreated it, or its client's secret changed",
+      },
     };
   }
   return {
@@ -176,8 +179,8 @@ function ensured(step: PreviewStep, serverOf: Previews["serverOf"]): Found {
 }
 
 /**
- * Other providers compare with the state: what a plain preview shows was changed in the program, and what shows up
- * only after a refresh was changed in the realm.
+ * Other providers compare with the state: a plain preview shows what changed in the program, and what appears only
+ * after a refresh changed in the realm.
  */
 function foreign(plain: PreviewStep, refreshed: PreviewStep | undefined): Found {
   const plan = planOf(plain.op);
@@ -215,10 +218,10 @@ const plans: Readonly<Record<string, Plan | undefined>> = {
   "remove-pending-replace": "delete",
 };
 
-/** An operation that is not known here is no "nothing to do". */
+/** An unknown operation counts as an update: it must not pass for "nothing to do". */
 const planOf = (op: string): Plan | undefined => (op in plans ? plans[op] : "update");
 
-/** One step for each resource: a replacement comes as three, of which one has both states. */
+/** One step a resource: a replacement consists of three, and the one with both states says most. */
 function byUrn(steps: PreviewStep[]): Map<string, PreviewStep> {
   const all = new Map<string, PreviewStep>();
   for (const step of steps) {
@@ -242,18 +245,18 @@ function realmOf(step: PreviewStep): string | null {
   const { realm, realmId } = stateOf(step)?.inputs ?? {};
   const known = [realm, realmId].find((value) => typeof value === "string" && value !== unknownValue);
   if (known !== undefined) return `${known}`;
-  // This repository's program names the component, and a realm that it owns, after the realm.
+  // This repository's program names its components, and the realms that it owns, after the realm.
   const { parent = "", dependencies } = stateOf(step) ?? {};
   const named = [parent, ...(dependencies ?? [])].find((urn) => /:(ApisixEnablement|Realm)::/.test(urn));
   return named === undefined ? null : nameOf(named);
 }
 
-/** Inputs of ours that are forecasts, or the host's. */
+/** Inputs that are not settings: our forecasts, and what Pulumi's host adds. */
 const notSettings = new Set(["__provider", "plan", "drift", "corrects", "status", "adopts"]);
 
 /**
- * The settings that changed, each in words, and every name that they mention: a drift in a field of such a name is what
- * the new setting asks for. A changed secret does not show here.
+ * The settings that changed, in words, and every name in them. Where a forecast calls a field of such a name drift, it is
+ * what the new setting asks for. A changed secret does not show here.
  */
 function changedSettings(olds: Values, news: Values): { named: Set<string>; fields: Record<string, string> } {
   const named = new Set<string>();
@@ -267,7 +270,7 @@ function changedSettings(olds: Values, news: Values): { named: Set<string>; fiel
   return { named, fields };
 }
 
-/** Keys with other values, and items that are in one list only. */
+/** Keys whose values differ, and items that only one of the lists has. */
 function mentioned(before: unknown, after: unknown): string[] {
   const items = (value: unknown) => (Array.isArray(value) ? value.map(String) : []);
   const entries = (value: unknown) => (isObject(value) ? Object.entries(value) : []);
@@ -279,7 +282,7 @@ function mentioned(before: unknown, after: unknown): string[] {
   ];
 }
 
-/** What the provider says differs, in words where it is a switch or a number: texts may be anybody's secret. */
+/** The fields that differ. Only booleans and numbers are shown, since a text may be somebody's secret. */
 function fieldsOf(step: PreviewStep): Record<string, string> {
   const is = { ...step.oldState?.inputs, ...step.oldState?.outputs };
   const should = step.newState?.inputs ?? {};

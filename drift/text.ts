@@ -1,4 +1,4 @@
-// The drift report as people read it in a terminal or a mail from cron.
+// The drift report as text, for a terminal or a mail from cron.
 
 import { stripVTControlCharacters, styleText } from "node:util";
 import {
@@ -16,14 +16,14 @@ const titles: Readonly<Record<Result, readonly [text: string, style: Style]>> = 
   clean: ["clean", "green"],
   drift: ["drift", "yellow"],
   unapplied: ["not yet applied", "cyan"],
-  unknown: ["could not be told", "red"],
+  unknown: ["could not be checked", "red"],
 };
 
 const plans: Readonly<Record<Plan, string | undefined>> = {
   create: "will be created",
   adopt: "will be adopted",
   replace: "will be replaced",
-  delete: "is not in the program any more",
+  delete: "is no longer in the program",
   update: undefined,
 };
 
@@ -43,12 +43,12 @@ export function stackText(stack: StackReport): string {
       .map((line) => `  ${line}`),
     ...stack.warnings.map((warning) => `  ${styleText("yellow", "warning:")} ${warning}`),
     ...realms.flatMap((realm) => [
-      realm === null ? "  In no realm, or in one that is not known yet" : `  Realm ${realm}`,
+      realm === null ? "  No realm, or one that is not known yet" : `  Realm ${realm}`,
       ...resources
         .filter((resource) => resource.realm === realm)
         .flatMap((resource) => lines(resource, nameWidth, stateWidth)),
     ]),
-    ...(notCompared.length > 0 ? [`  Not compared, as --no-refresh says: ${notCompared.join(", ")}`] : []),
+    ...(notCompared.length > 0 ? [`  Not compared, because of --no-refresh: ${notCompared.join(", ")}`] : []),
   ].join("\n");
 }
 
@@ -80,7 +80,7 @@ function rows({ type, drift, unapplied }: ResourceReport): (readonly [Result, st
   ];
 }
 
-/** What it comes to, and what to do about it. */
+/** The totals, and the commands that apply what is due. */
 export function summaryText({ stacks }: DriftReport): string {
   const count = (result: Result) => stacks.filter((stack) => stack.result === result);
   const counts = (["drift", "unapplied", "unknown", "clean"] as const)

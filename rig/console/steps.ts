@@ -1,4 +1,4 @@
-// How our commands show what they do: a list of steps, each with its progress and how long it took.
+// Shows what a command does: a list of steps, each with its progress and its duration.
 
 import { Listr, type ListrGetRendererClassFromValue, type ListrTask, PRESET_TIMER } from "listr2";
 import { engineVersion, ensureEngine, ensureKeycloakPlugin } from "../pulumi/engine.ts";
@@ -7,8 +7,8 @@ type Renderer<T extends "default" | "simple"> = ListrGetRendererClassFromValue<T
 export type Step = ListrTask<object, Renderer<"default">, Renderer<"simple">>;
 
 /**
- * Runs steps one after the other; plain lines where there is no terminal.
- * @throws what the failed step threw, which the list itself only points at
+ * Runs the steps one after the other. Without a terminal it prints plain lines.
+ * @throws what the failed step threw; the list itself only points at it
  */
 export async function runSteps(steps: Step[]): Promise<void> {
   let failure: unknown;
@@ -26,7 +26,7 @@ export async function runSteps(steps: Step[]): Promise<void> {
     }),
   );
   const list = new Listr<object, "default", "simple">(quiet, {
-    // Our commands tidy up on Ctrl-C by themselves.
+    // Our commands handle Ctrl-C themselves.
     registerSignalListeners: false,
     rendererOptions: { timer: PRESET_TIMER, collapseSubtasks: false },
     fallbackRenderer: "simple",

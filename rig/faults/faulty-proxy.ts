@@ -1,5 +1,5 @@
-// An HTTP proxy before Keycloak that does to requests what proxies, load balancers and networks do to them: answers
-// itself, or loses the request, or loses the answer after Keycloak has carried the request out.
+// An HTTP proxy in front of Keycloak that fails the way proxies, load balancers and networks do: it answers by itself,
+// loses a request, or loses the answer after Keycloak has carried the request out.
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { server } from "../keycloak/realm.ts";
@@ -10,23 +10,23 @@ export interface Answer {
   readonly body?: string;
 }
 
-/** What becomes of a request. */
+/** What happens to a request. */
 export interface Fault {
   /** Does Keycloak get the request, and carry it out? */
   readonly passedOn: boolean;
   /** What comes back: an answer of the proxy's own, a closed connection, half of Keycloak's answer, nothing. */
   readonly comes: Answer | "reset" | "half" | "silence";
-  /** Called when Keycloak has carried it out. */
+  /** Called after Keycloak has carried the request out. */
   readonly done?: () => void;
 }
 
 export interface Seen {
   readonly method: string;
-  /** Behind the base path, without the query. */
+  /** The path after the base path, without the query. */
   readonly path: string;
 }
 
-/** Does what it likes first (a test acts behind the client's back), then says what becomes of the request. */
+/** Decides what happens to a request. It may act first, for instance change the realm behind the client's back. */
 export type Decide = (request: Seen, index: number) => Fault | undefined | Promise<Fault | undefined>;
 
 export class FaultyProxy {
@@ -54,7 +54,7 @@ export class FaultyProxy {
     return proxy;
   }
 
-  /** From now on; the counting starts anew. */
+  /** Decides about all requests from now on, and counts them from zero. */
   decide(decide: Decide = () => undefined): void {
     this.#decide = decide;
     this.seen.length = 0;
@@ -87,7 +87,7 @@ export class FaultyProxy {
     }
   }
 
-  /** As it came, under the name that the client knows the server by, as CX's ingress does. */
+  /** Forwards a request unchanged, under the host name that the client uses, as CX's ingress does. */
   #passOn(request: http.IncomingMessage, body: Buffer) {
     return new Promise<{ status: number; headers: http.IncomingHttpHeaders; body: Buffer }>(
       (resolve, reject) => {

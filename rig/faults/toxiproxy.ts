@@ -4,13 +4,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import getPort from "get-port";
 import { server } from "../keycloak/realm.ts";
 
-/** Where it is; undefined where there was no Go to build it. */
+/** Path of the program; undefined without Go to build it. */
 export const toxiproxy = process.env.TEST_TOXIPROXY;
 
 export interface Toxic {
   readonly type: "latency" | "timeout" | "reset_peer" | "limit_data" | "slicer" | "bandwidth";
   readonly attributes: Readonly<Record<string, number>>;
-  /** The part of the connections that it falls on; default: all. */
+  /** The share of connections that it affects, from 0 to 1. Default: all. */
   readonly toxicity?: number;
 }
 
@@ -25,7 +25,7 @@ export class ToxicProxy {
     this.#process = child;
   }
 
-  /** @param seed of the connections that a toxic with a `toxicity` falls on */
+  /** @param seed decides which connections a toxic with a `toxicity` affects */
   static async start(seed = 1): Promise<ToxicProxy> {
     const [port, api] = await Promise.all([getPort(), getPort()]);
     const args = ["-host", "127.0.0.1", "-port", `${api}`, "-seed", `${seed}`];
@@ -50,7 +50,7 @@ export class ToxicProxy {
     return this.#ask("POST", "/keycloak", { enabled: !refused });
   }
 
-  /** Falls on what Keycloak sends; returns what takes it away. */
+  /** Adds a toxic to what Keycloak sends. @returns a function that removes it */
   async poison(toxic: Toxic): Promise<() => Promise<void>> {
     const body = { name: toxic.type, stream: "downstream", toxicity: 1, ...toxic };
     await this.#ask("POST", "/keycloak/toxics", body);

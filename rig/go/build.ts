@@ -1,4 +1,4 @@
-// Builds programs with Go from the modules in this folder, whose dependencies are locked.
+// Builds programs with Go, from the modules in this folder. Their dependencies are locked.
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -10,7 +10,7 @@ export type Module = "cli" | "keycloak-plugin" | "node-host" | "toxiproxy";
 
 /**
  * Builds one package of a module.
- * @param output a file, or a folder where it ends with a separator: Go names the program itself then
+ * @param output a file; or a folder, if it ends with a separator: then Go chooses the program's name
  */
 export async function build(module: Module, source: string, output: string, ldflags = ""): Promise<void> {
   const flags = ["-mod=readonly", "-trimpath", "-ldflags", `-s -w ${ldflags}`];
@@ -40,7 +40,7 @@ export async function hasGo(): Promise<boolean> {
   return !failed;
 }
 
-/** Changes when one of these files does, for example `cli/go.mod`: what was built from them is out of date then. */
+/** Changes whenever one of these files does, for example `cli/go.mod`, and so tells an outdated build. */
 export async function hashOf(...files: string[]): Promise<string> {
   const hash = createHash("sha256");
   for (const file of files) hash.update(await readFile(path.join(import.meta.dirname, file)));

@@ -6,7 +6,7 @@ import { build, hasGo, hashOf } from "./build.ts";
 
 const program = executable("server");
 
-/** @returns the program, or nothing where there is no Go to build it with */
+/** @returns the program, or undefined without Go to build it */
 export async function ensureToxiproxy(report: Report = () => {}): Promise<string | undefined> {
   const folder = path.join(cache, `toxiproxy-${await hashOf("toxiproxy/go.mod", "toxiproxy/go.sum")}`);
   const isBuilt = (candidate: string) => isExecutable(path.join(candidate, program));

@@ -1,10 +1,10 @@
-// What people do to a realm by hand, in the admin console: right, or wrong in everything.
+// What people do to a realm by hand, in the admin console: everything right, or everything wrong.
 import { type Representation, server, type TestRealm } from "./realm.ts";
 
-/** The password that somebody set by hand in a realm that is wrong in everything. */
+/** The customer's password in a realm where everything is wrong. */
 export const passwordByHand = "by hand, and wrong";
 
-/** The whole guide, carried out by hand without a mistake. */
+/** Follows the whole guide by hand, without a mistake. */
 export async function doByHand(realm: TestRealm, password: string): Promise<void> {
   const client = await realm.client();
   await realm.admin("POST", `/clients/${client.id}/protocol-mappers/models`, {
@@ -32,7 +32,7 @@ export async function doByHand(realm: TestRealm, password: string): Promise<void
   await mapRoles(realm, "customer", "offline_access", "uma_authorization");
 }
 
-/** Every object is there, and every field of it wrong; with things of others' on each of them. */
+/** Creates every object with every field wrong, and adds things that belong to others. */
 export async function doEverythingWrong(realm: TestRealm): Promise<void> {
   if (server.isFrom("24.0.0")) {
     const profile = await realm.admin("GET", "/users/profile");
@@ -115,8 +115,8 @@ export async function resetPassword(realm: TestRealm, value: string, temporary =
 }
 
 /**
- * A snapshot without what nothing can put back: a password that was set anew, and the label of its credential,
- * which Keycloak does not let be emptied.
+ * The snapshot without what cannot be restored: a password that was overwritten, and the label of its credential, which
+ * Keycloak does not let anybody empty.
  */
 export function withoutPasswords(snapshot: Representation): Representation {
   return {

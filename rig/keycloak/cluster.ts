@@ -1,5 +1,5 @@
-// Keycloak as it runs in production: two clustered nodes on a PostgreSQL, behind a proxy that hands each request to
-// another node than the one before.
+// Keycloak as it runs in production: a cluster of two nodes on PostgreSQL, behind a proxy that sends consecutive requests
+// to different nodes.
 import { mkdtemp } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import https from "node:https";
@@ -14,7 +14,7 @@ import { type RunningKeycloak, startKeycloak, stopKeycloak } from "./server.ts";
 
 interface Node extends RunningKeycloak {
   readonly home: string;
-  /** How many requests it was handed. */
+  /** How many requests this node has received. */
   served: number;
 }
 
@@ -33,7 +33,7 @@ export class Cluster {
     });
   }
 
-  /** The proxy; {@link start} brings the nodes. Whoever makes a cluster stops it, also when the start fails. */
+  /** Starts the proxy; {@link start} adds the nodes. The caller stops the cluster, even if its start fails. */
   static async create(authority: Authority): Promise<Cluster> {
     const cluster = new Cluster(authority, await authority.issue("localhost"));
     await new Promise<void>((resolve) => cluster.#proxy.listen(0, "localhost", resolve));
@@ -45,9 +45,9 @@ export class Cluster {
     const { certificateFile } = this.#authority;
     const issued = await this.#authority.issue("localhost");
     for (const name of ["a", "b"]) {
-      // One after the other: the first one fills the database, and its build serves the second one too.
+      // One after the other: the first node fills the database, and the second one shares its build.
       const home = await mkdtemp(path.join(tmpdir(), `keycloak-${name}-`));
-      // JGroups' failure detection listens 50000 above this port.
+      // JGroups' failure detection listens on this port plus 50000.
       const clusterPort = await getPort({ port: portNumbers(7800, 8800) });
       const running = await startKeycloak({
         home,
@@ -86,7 +86,7 @@ export class Cluster {
     await Promise.all(this.nodes.map(({ home }) => stopKeycloak(home)));
   }
 
-  /** To the node whose turn it is, or to the next one where that one does not listen. */
+  /** Forwards to the node whose turn it is; to the next one if that one does not listen. */
   async #forward(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const body = await buffer(incoming);
     for (const _ of this.nodes) {

@@ -1,4 +1,4 @@
-// The Keycloak of this clone: with Java from Maven, else with Docker. Its data, its port and its admin's password stay
+// This clone's own Keycloak: from Maven where there is Java, else with Docker. Its data, port and admin password are kept
 // in .local/.
 
 import { createHash } from "node:crypto";
@@ -26,13 +26,13 @@ export const adminPassword = () => readSecret(path.join(home, "admin-password"))
 const home = path.join(local, "keycloak");
 const dockerRecord = path.join(home, "docker.json");
 
-/** Where it is, or will be. */
+/** The URL where it runs, or will run. */
 export async function localKeycloakUrl(): Promise<string> {
   const port = (await findKeycloak(home))?.port ?? (await lastPort()) ?? wantedPort() ?? 8080;
   return `http://localhost:${port}`;
 }
 
-/** Starts this clone's Keycloak unless it runs. @returns its URL, without the base path. */
+/** Starts this clone's Keycloak unless it is running. @returns its URL, without the base path. */
 export async function ensureLocalKeycloak(report: Report, signal?: AbortSignal): Promise<string> {
   const wanted = wantedPort();
   const running = await findKeycloak(home);
@@ -48,7 +48,9 @@ export async function ensureLocalKeycloak(report: Report, signal?: AbortSignal):
     return (await startKeycloak(options)).url;
   }
   if (await hasDocker()) return startWithDocker(wanted, report, signal);
-  throw new Error("Keycloak needs Java 17 or newer and Maven, or else Docker with Compose: install either.");
+  throw new Error(
+    "Keycloak needs either Java 17 or newer and Maven, or Docker with Compose: install one of them.",
+  );
 }
 
 /** @returns whether one was running. Its data stays. */
@@ -62,24 +64,24 @@ function wantedPort(): number | undefined {
   if (!text) return undefined;
   const port = Number(text);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new Error(`KEYCLOAK_PORT is "${text}", which is no port: give a number from 1 to 65535.`);
+    throw new Error(`KEYCLOAK_PORT is "${text}", which is not a port: set it to a number from 1 to 65535.`);
   }
   return port;
 }
 
 const lastPort = async () => (await lastKeycloak(home))?.port ?? (await dockerPort());
 
-/** The port asked for; else the one it had before, so that its address stays; else the first free one from 8080 on. */
+/** The port asked for; else the last one, so that the address stays; else the first free one from 8080 on. */
 async function choosePort(wanted: number | undefined) {
   if (!wanted) {
     const last = await lastPort();
     return getPort({ port: [...(last ? [last] : []), ...portNumbers(8080, 8180)] });
   }
   if ((await getPort({ port: wanted })) === wanted) return wanted;
-  throw new Error(`Port ${wanted} is taken: set KEYCLOAK_PORT to another one, or leave it out.`);
+  throw new Error(`Port ${wanted} is taken: set KEYCLOAK_PORT to another one, or unset it.`);
 }
 
-/** Java 17 or newer; and Maven, as long as Keycloak has not been fetched. */
+/** Is there Java 17 or newer and, until Keycloak has been fetched, Maven? */
 async function hasJava() {
   const java = process.env.JAVA_HOME ? path.join(process.env.JAVA_HOME, "bin", "java") : "java";
   const { failed, stderr } = await execa(java, ["-version"], { stdin: "ignore", reject: false });
@@ -89,7 +91,7 @@ async function hasJava() {
 
 const hasDocker = () => succeeds("docker", ["compose", "version"]);
 
-// Its data is a volume of the Compose project, so that each clone needs a project of its own.
+// Its data is a volume of the Compose project, so each clone has a project of its own.
 const project = `keycloak-apisix-${createHash("sha256").update(root).digest("hex").slice(0, 8)}`;
 
 const composeFile = path.join(import.meta.dirname, "compose.yaml");

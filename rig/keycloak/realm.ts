@@ -1,5 +1,5 @@
-// A realm of one's own on the test run's Keycloak, and an admin who is not the code under test: plain requests.
-// dev/test.ts starts the server and hands its address on.
+// A fresh realm on the test run's Keycloak, looked at and changed with plain requests, not with the code under test.
+// dev/test.ts starts the server and passes its address on.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import semver from "semver";
@@ -19,13 +19,13 @@ export const server = {
   get address() {
     return `${this.url}${this.basePath}`;
   },
-  /** The same server under another name: another server, as far as anybody can tell from its address. */
+  /** The same server under another host name: by its address it looks like another server. */
   get otherUrl() {
     const url = new URL(this.url);
     url.hostname = url.hostname === "localhost" ? "127.0.0.1" : "localhost";
     return url.origin;
   },
-  /** Is it this release, or a newer one? */
+  /** Is the server of this release or a newer one? */
   isFrom: (version: string) => semver.gte(variable("TEST_KEYCLOAK_VERSION"), version),
   username: "admin",
   get password() {
@@ -60,11 +60,11 @@ async function passwordToken(
     },
   );
   const body = (await response.json()) as { access_token?: string };
-  if (!body.access_token) throw new Error(`no token: ${JSON.stringify(body)}`);
+  if (!body.access_token) throw new Error(`No token: ${JSON.stringify(body)}`);
   return body.access_token;
 }
 
-/** One request to the admin API; throws on anything but success. `path` starts behind `/admin/realms`. */
+/** One request to the admin API. `path` continues `/admin/realms`. @throws Error unless it succeeds. */
 export async function admin(method: string, path: string, body?: unknown): Promise<Representation> {
   const response = await fetch(`${server.address}/admin/realms${path}`, {
     method,
@@ -82,8 +82,8 @@ export async function admin(method: string, path: string, body?: unknown): Promi
 }
 
 /**
- * The key of every realm that is given no other, in PEM: making two RSA pairs is most of what a new realm costs Keycloak,
- * and few tests depend on whose they are.
+ * The default key of every realm, in PEM. Most of the time that a new realm takes goes into generating RSA keys, and few
+ * tests need keys of their own.
  */
 const { privateKey } = generateKeyPairSync("rsa", {
   modulusLength: 2048,
@@ -91,7 +91,7 @@ const { privateKey } = generateKeyPairSync("rsa", {
   privateKeyEncoding: { type: "pkcs8", format: "pem" },
 });
 
-/** Settings of a realm that locks a user after two failed logins, for longer than any test takes. */
+/** Settings of a realm that locks a user after two failed logins, for longer than any test lasts. */
 export const locksOut = {
   bruteForceProtected: true,
   failureFactor: 2,
@@ -100,7 +100,7 @@ export const locksOut = {
   maxFailureWaitSeconds: 3600,
 };
 
-/** As an import brings it. */
+/** The way an import brings it. */
 export const otpCredential = {
   type: "otp",
   secretData: '{"value":"oOHqvdFsqwYFwcCmxFVk"}',
@@ -158,7 +158,7 @@ export class TestRealm {
   async credentials(username = "customer"): Promise<Representation[]> {
     return this.admin("GET", `/users/${(await this.user(username)).id}/credentials`);
   }
-  /** Sets OTP up for the user, as he would himself. */
+  /** Sets up OTP, as the user would. */
   async addOtp(username: string): Promise<void> {
     const user = await this.user(username);
     await this.admin("PUT", `/users/${user.id}`, { ...user, credentials: [otpCredential] });
@@ -173,13 +173,13 @@ export class TestRealm {
     const roles = await this.admin("GET", `/users/${(await this.user(username)).id}/role-mappings/realm`);
     return roles.map(({ name }: { name: string }) => name).sort();
   }
-  /** The client's secret; Keycloak 18 leaves it out of the listing. */
+  /** The client's secret, asked for by itself: Keycloak 18 leaves it out of the list of clients. */
   async #secret(clientId = "cim"): Promise<string> {
     const { id } = await this.client(clientId);
     return (await this.admin("GET", `/clients/${id}/client-secret`)).value;
   }
 
-  /** Answer of a direct grant. */
+  /** Keycloak's answer to a direct grant. */
   async directGrant(password: string, username = "customer", clientId = "cim"): Promise<Representation> {
     const secret = await this.#secret(clientId);
     const response = await fetch(`${server.address}/realms${this.path}/protocol/openid-connect/token`, {
@@ -196,12 +196,12 @@ export class TestRealm {
     return response.json();
   }
 
-  /** Can the user get a token at client `cim`? The session is ended at once. */
+  /** Can the user get a token at client `cim`? The session is closed at once. */
   async canLogIn(password: string, username = "customer"): Promise<boolean> {
     const { refresh_token, error_description } = await this.directGrant(password, username);
     if (!refresh_token) {
       if (/Invalid user credentials|not fully set up|disabled/.test(error_description)) return false;
-      throw new Error(`no token, but not for the password: ${error_description}`);
+      throw new Error(`No token, for another reason than the password: ${error_description}`);
     }
     const secret = await this.#secret();
     await fetch(`${server.address}/realms${this.path}/protocol/openid-connect/logout`, {
@@ -211,32 +211,32 @@ export class TestRealm {
     return true;
   }
 
-  /** Has brute-force detection lock the user, in a realm with the settings {@link locksOut}. */
+  /** Makes brute-force detection lock the user, in a realm with the settings {@link locksOut}. */
   lockOut(username: string, clientId?: string): Promise<void> {
     return this.failLogins(username, locksOut.failureFactor, clientId);
   }
-  /** So many failed logins, in a realm that counts them. */
+  /** Fails to log in so many times, in a realm that counts failures. */
   async failLogins(username: string, times: number, clientId?: string): Promise<void> {
     const { id } = await this.user(username);
     for (let failures = 1; failures <= times; failures += 1) {
       await this.directGrant("nobody's", username, clientId);
-      // Keycloak counts behind the answer's back, and a failure counted late would lock him anew.
+      // Keycloak counts after it has answered, and a failure counted late would lock the user once more.
       while ((await this.admin("GET", `/attack-detection/brute-force/users/${id}`)).numFailures < failures) {
         await sleep(20);
       }
     }
   }
 
-  /** Starts noting what admins write; see {@link written}. */
+  /** Starts recording what admins write; see {@link written}. */
   async noteWrites(): Promise<void> {
     const config = await this.admin("GET", "/events/config");
-    // Writing it makes Keycloak read the whole realm anew.
+    // A write makes Keycloak reload the whole realm.
     if (!config.adminEventsEnabled) {
       await this.admin("PUT", "/events/config", { ...config, adminEventsEnabled: true });
     }
     await this.admin("DELETE", "/admin-events");
   }
-  /** What admins have written since, as "UPDATE users/…": reads do not count. */
+  /** What admins have written since {@link noteWrites}, like "UPDATE users/…". */
   async written(): Promise<string[]> {
     const events = await this.admin("GET", "/admin-events?max=100");
     return events
@@ -244,7 +244,7 @@ export class TestRealm {
       .reverse();
   }
 
-  /** Everything in the realm that this project could touch, to compare before and after. */
+  /** Everything in the realm that this project could touch, to compare its state before and after. */
   async snapshot(): Promise<Representation> {
     const [settings, clients, roles, users, profile] = await Promise.all([
       this.admin("GET", ""),
@@ -273,7 +273,7 @@ export class TestRealm {
   }
 }
 
-/** An admin of the whole server, beside the one that the tests themselves use. */
+/** An admin of the whole server, other than the one that the tests use. */
 export class TestAdmin {
   readonly username: string;
   readonly #id: string;
@@ -303,7 +303,7 @@ export class TestAdmin {
     });
   }
 
-  /** Keycloak accepts none of his tokens any more. */
+  /** Ends the admin's sessions: Keycloak no longer accepts any of the tokens. */
   endSessions(): Promise<void> {
     return admin("POST", `/master/users/${this.#id}/logout`);
   }
@@ -313,7 +313,7 @@ export class TestAdmin {
   }
 }
 
-/** Two nodes of a cluster list a client's scopes each in its own order. */
+/** Nodes of a cluster list a client's scopes in different orders. */
 function withScopesInOrder(client: Representation): Representation {
   const { defaultClientScopes = [], optionalClientScopes = [] } = client;
   return {

@@ -1,5 +1,5 @@
-// A real Keycloak of our own, for the local environment and for the tests: from Maven, reachable from this machine only;
-// in dev mode on its embedded database, unless a test wants it as it runs in production.
+// Starts and stops a real Keycloak, for the local environment and for the tests. It comes from Maven and listens on this
+// machine only: in dev mode with its embedded database, or in production mode where a test asks for it.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -14,14 +14,14 @@ import { cache, exists, fillOnce, type Report } from "../machine/folders.ts";
 import { endProcesses, listProcesses } from "../machine/processes.ts";
 import { fetchFromMaven } from "../packages/maven.ts";
 
-/** The release that `npm start` and the tests run; compose.yaml names it. */
+/** The release that `npm start` and the tests run, as compose.yaml names it. */
 export const keycloakVersion = /keycloak\/keycloak:(\S+)/.exec(
   readFileSync(path.join(import.meta.dirname, "compose.yaml"), "utf8"),
 )?.[1] as string;
 
 /**
- * Brings Keycloak's own distribution from Maven, once per machine. Needs `mvn` only then.
- * @returns its folder, which nobody writes to
+ * Fetches Keycloak's own distribution with Maven, once per machine; only then it needs `mvn`.
+ * @returns the folder, which must stay unchanged
  */
 export async function ensureKeycloakDistribution(
   version = keycloakVersion,
@@ -52,37 +52,37 @@ export interface KeycloakOptions {
   adminPassword: string;
   /** Default: {@link keycloakVersion}. 18.0.2 to 26.7.3 are known to start. */
   version?: string;
-  /** Default: any free one. */
+  /** Default: any free port. */
   port?: number;
   /** Default: `/auth`. */
   basePath?: string;
   /** Options of `kc.sh start-dev`, or of `start`. */
   extraArgs?: string[];
   /**
-   * Options of `kc.sh build`. With them Keycloak runs in production mode: `port` is that of https, and certificate,
-   * hostname and database come with `extraArgs`. Keycloak 26.2 or newer.
+   * Options of `kc.sh build`. If given, Keycloak runs in production mode: `port` is the HTTPS port, and `extraArgs` name
+   * certificate, hostname and database. Keycloak 26.2 or newer.
    */
   productionBuild?: string[];
   env?: Record<string, string>;
   report?: Report;
-  /** Aborted, a server that is not ready yet is stopped. */
+  /** When aborted, a server that is not ready yet is stopped. */
   signal?: AbortSignal;
 }
 
 /**
- * `env` of a server that lives for minutes. What the JVM compiles and collects in parallel costs such a server more than
- * it gains, and so do password hashes that resist thieves: with these it needs half the processor time.
+ * `env` for a server that lives for minutes. Parallel compilation and garbage collection cost such a server more than they
+ * gain, and so do strong password hashes: with these settings it needs half the processor time.
  */
 export const shortLived = {
   KC_SPI_PASSWORD_HASHING__ARGON2__ITERATIONS: "1",
   KC_SPI_PASSWORD_HASHING__ARGON2__MEMORY: "8",
   JAVA_OPTS_APPEND: [
     "-XX:+IgnoreUnrecognizedVMOptions",
-    // Keycloak chooses one of these, another in every release.
+    // Which of these Keycloak chooses depends on its release.
     "-XX:-UseG1GC",
     "-XX:-UseParallelGC",
     "-XX:+UseSerialGC",
-    // Only what is called very often, such as the arithmetic of RSA, is worth the second compiler.
+    // Only code that runs very often, such as RSA arithmetic, is worth the second compiler.
     "-XX:Tier4InvocationThreshold=60000",
     "-XX:Tier4MinInvocationThreshold=12000",
     "-XX:Tier4CompileThreshold=200000",
@@ -98,16 +98,16 @@ export interface RunningKeycloak {
   pid: number;
   version: string;
   logFile: string;
-  /** Answers as soon as the server is ready; without it, realm `master` tells. */
+  /** A URL that answers as soon as the server is ready. Default: realm `master`. */
   probe?: string;
 }
 
-/** Ten times what a slow machine needed. */
+/** Milliseconds; ten times what a slow machine needed. */
 const startLimit = 10 * 60 * 1000;
 
 /**
- * Starts a Keycloak in `home`, or finds the one running there, and waits until it answers. It outlives this process;
- * {@link stopKeycloak} ends it. Data in `home` survives.
+ * Starts a Keycloak in `home`, unless one is running there, and waits until it answers. It outlives this process until
+ * {@link stopKeycloak} stops it. The data in `home` stays.
  */
 export async function startKeycloak(given: KeycloakOptions): Promise<RunningKeycloak> {
   const { version = keycloakVersion, basePath = "/auth", extraArgs = [] } = given;
@@ -142,7 +142,7 @@ async function launch(home: string, options: Options): Promise<RunningKeycloak> 
     const build = sharedBuild(options);
     if (await exists(build)) await cp(build, path.join(fresh, "lib", "quarkus"), { recursive: true });
     else if (options.productionBuild) await buildForProduction(fresh, options);
-    // The data stays when the version changes.
+    // The data outlives a change of version.
     await mkdir(path.join(home, "data"), { recursive: true });
     await symlink(path.join("..", "data"), path.join(fresh, "data"));
   });
@@ -181,7 +181,7 @@ function devMode(port: number, basePath: string) {
   };
 }
 
-/** The management interface tells whether it is ready, by http: nobody has to know the certificate's authority. */
+/** The management interface says over HTTP when the server is ready, so no caller has to trust its certificate. */
 async function productionMode(port: number, basePath: string) {
   const management = await getPort();
   return {
@@ -210,8 +210,8 @@ async function buildForProduction(server: string, { basePath, productionBuild = 
 }
 
 /**
- * A first start spends half its time on building itself for its options. That is the same for every instance, so it is
- * shared; Keycloak itself builds anew where it does not fit.
+ * Half the time of a first start goes into Keycloak's build for the given options. All instances share that build;
+ * Keycloak builds again by itself if it does not fit.
  */
 async function shareBuild(home: string, options: Options) {
   await fillOnce(sharedBuild(options), exists, (fresh) =>
@@ -228,7 +228,7 @@ function sharedBuild({ version, basePath, extraArgs, productionBuild }: Options)
 const serverOf = (home: string, version: string) => path.join(home, `server-${version}`);
 
 function serverEnvironment({ version, adminUser, adminPassword, env }: Options) {
-  // Settings of some other Keycloak in the caller's shell are not meant for this one.
+  // Variables of another Keycloak in the caller's shell are not meant for this one.
   const inherited = Object.entries(process.env).filter(([name]) => !/^(KC|KEYCLOAK|QUARKUS)_/.test(name));
   const prefix = lt(version, "26.0.0") ? "KEYCLOAK_ADMIN" : "KC_BOOTSTRAP_ADMIN_USERNAME";
   const password = lt(version, "26.0.0") ? "KEYCLOAK_ADMIN_PASSWORD" : "KC_BOOTSTRAP_ADMIN_PASSWORD";
@@ -241,7 +241,7 @@ async function waitUntilReady(
   signal?: AbortSignal,
 ) {
   const start = Date.now();
-  // An answer alone may come from somebody who took the port while ours was starting.
+  // An answer alone proves nothing: another program may have taken the port while ours was starting.
   while (!(await listens(logFile)) || !(await answers(probe))) {
     signal?.throwIfAborted();
     const ended = !(await findKeycloak(home));
@@ -258,29 +258,29 @@ async function waitUntilReady(
   }
 }
 
-/** Does the server of this log say that the port is its own? */
+/** Does the log say that the server listens? */
 const listens = async (logFile: string) =>
   /Listening on: /.test(await readFile(logFile, "utf8").catch(() => ""));
 
-/** The Keycloak that was started in `home` and still runs, ready or not. */
+/** The Keycloak that was started in `home` and is still running, ready or not. */
 export async function findKeycloak(home: string): Promise<RunningKeycloak | undefined> {
   const last = await lastKeycloak(home);
   return last && (await processesOf(home, last.pid)).length > 0 ? last : undefined;
 }
 
-/** The Keycloak that was last started in `home`, whether it runs or not. */
+/** The Keycloak that was last started in `home`, running or not. */
 export async function lastKeycloak(home: string): Promise<RunningKeycloak | undefined> {
   const text = await readFile(recordOf(home), "utf8").catch(() => undefined);
   return text === undefined ? undefined : JSON.parse(text);
 }
 
-/** Stops the Keycloak of `home` and waits for its end. @returns whether one was running. */
+/** Stops the Keycloak of `home` and waits until it has ended. @returns whether one was running. */
 export async function stopKeycloak(home: string): Promise<boolean> {
   const last = await lastKeycloak(home);
   return last !== undefined && (await endProcesses(() => processesOf(home, last.pid))) > 0;
 }
 
-/** A pid may long belong to somebody else: only what was also started from this very folder is ours. */
+/** The recorded pid may belong to another program by now: only what was started from this folder is ours. */
 async function processesOf(home: string, group: number) {
   const program = path.join(await realpath(home), `server-`);
   return (await listProcesses()).filter(
@@ -290,7 +290,7 @@ async function processesOf(home: string, group: number) {
 
 const recordOf = (home: string) => path.join(home, "server.json");
 
-/** Does a request there succeed? */
+/** Does a GET request to this URL succeed? */
 export async function answers(url: string) {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });

@@ -1,4 +1,4 @@
-// Where things live, and how a folder is filled so that nobody ever meets a half-filled one.
+// Where files live on this machine, and how a folder is filled so that it never looks complete too early.
 
 import { randomBytes } from "node:crypto";
 import { constants, rmSync } from "node:fs";
@@ -9,7 +9,7 @@ import path from "node:path";
 /** This clone. */
 export const root = path.join(import.meta.dirname, "..", "..");
 
-/** What belongs to this clone alone: state, passphrase, Keycloak's data. Never committed. */
+/** What belongs to this clone alone (state, passphrase, Keycloak's data) and is never committed. */
 export const local = path.join(root, ".local");
 
 /** Where the Pulumi CLI keeps its versions and plugins. */
@@ -21,7 +21,7 @@ export const cache = path.join(
   "keycloak-apisix",
 );
 
-/** Where Node keeps what it has compiled, by the source's own hash: an edit is never missed, and starts are faster. */
+/** Node's compile cache, for faster starts. It goes by the hash of each source, so it never misses an edit. */
 export const compileCache = path.join(cache, "compiled");
 
 /** Receives one short line of progress at a time. */
@@ -44,8 +44,8 @@ export const isExecutable = (file: string) =>
   );
 
 /**
- * Fills `folder` unless it is complete: in a temporary folder beside it, renamed when done. An interrupted run leaves
- * nothing that looks finished, and of two runs at the same time the later one takes what the earlier one made.
+ * Fills `folder` unless it is complete: in a temporary folder beside it, which is renamed when done. An interrupted run
+ * leaves nothing that looks complete. Of two runs at the same time, the later one uses what the earlier one made.
  */
 export async function fillOnce(
   folder: string,
@@ -73,7 +73,7 @@ export async function fillOnce(
   }
 }
 
-/** What runs killed long ago left behind. */
+/** Removes what killed runs left behind, after a day. */
 async function removeLeftovers(folder: string) {
   const parent = path.dirname(folder);
   const dayAgo = Date.now() - 24 * 3600 * 1000;
@@ -84,7 +84,7 @@ async function removeLeftovers(folder: string) {
   }
 }
 
-/** A file with a random secret, made once and readable by its owner only. */
+/** Creates a file with a random secret, unless it exists. Only its owner can read it. */
 export async function secretFile(file: string): Promise<string> {
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   const secret = randomBytes(24).toString("base64url");

@@ -1,4 +1,4 @@
-// Finds and ends processes that are certainly ours: by what they were started with, never by name.
+// Finds and ends processes that are certainly ours: by their command line or environment, never by name alone.
 
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,7 @@ export interface Process {
   command: string;
 }
 
-/** All processes of this machine. With `environment`, `command` ends with the environment, where it may be read. */
+/** All processes of this machine. With `environment`, `command` also holds the environment, as far as it is readable. */
 export async function listProcesses(environment = false): Promise<Process[]> {
   if (process.platform !== "linux") return listWithPs(environment);
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
@@ -23,7 +23,7 @@ export async function listProcesses(environment = false): Promise<Process[]> {
 async function readProcess(pid: string, environment: boolean): Promise<Process | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    // After the program's name, which may hold anything: state, parent, group.
+    // The fields after the program's name, which may hold anything: state, parent, group.
     const [, , parent, group] = stat.slice(stat.lastIndexOf(")")).split(" ").map(Number);
     let command = await readFile(`/proc/${pid}/cmdline`, "utf8");
     if (environment) command += await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
@@ -34,7 +34,7 @@ async function readProcess(pid: string, environment: boolean): Promise<Process |
       command: command.replaceAll("\0", " "),
     };
   } catch {
-    return undefined; // It ended meanwhile.
+    return undefined; // It has ended in the meantime.
   }
 }
 
@@ -46,7 +46,10 @@ async function listWithPs(environment: boolean): Promise<Process[]> {
   });
 }
 
-/** Asks what `find` finds to end, waits, and after `grace` milliseconds insists. @returns how many there were. */
+/**
+ * Ends the processes that `find` finds: with SIGTERM first, with SIGKILL after `grace` milliseconds.
+ * @returns how many there were
+ */
 export async function endProcesses(find: () => Promise<Process[]>, grace = 20_000): Promise<number> {
   const found = await find();
   signal(found, "SIGTERM");
@@ -65,7 +68,7 @@ function signal(processes: Process[], name: NodeJS.Signals) {
     try {
       process.kill(pid, name);
     } catch {
-      // It ended meanwhile.
+      // It has ended in the meantime.
     }
   }
 }

@@ -1,5 +1,5 @@
-// Programs from Debian's packages, unpacked into the cache: nothing is installed on the machine, no service is
-// started, and no root is needed.
+// Fetches programs from Debian's packages and unpacks them into the cache. It installs nothing on the machine, starts no
+// service, and needs no root.
 
 import { mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
@@ -7,19 +7,19 @@ import { execa } from "execa";
 import { cache, fillOnce, type Report } from "../machine/folders.ts";
 
 export interface DebianOptions {
-  /** Folder in the cache, and what is brought, in words: `postgresql`. */
+  /** Folder in the cache, and the name in messages: `postgresql`. */
   readonly name: string;
-  /** Names, or patterns as apt-get takes them. A package without files of its own brings nothing that is installed. */
+  /** Names, or patterns that apt-get understands. Name packages with files, not metapackages: see `unpack`. */
   readonly packages: readonly string[];
-  /** Is all of it there? */
+  /** Does the folder hold everything? */
   readonly isComplete: (folder: string) => Promise<boolean>;
   readonly report?: Report;
 }
 
 /**
- * Brings packages and what they depend on, once per machine.
- * @returns the folder that their `usr` is in
- * @throws Error saying why they cannot be had here.
+ * Fetches packages and their dependencies, once per machine.
+ * @returns the folder that contains their `usr`
+ * @throws Error saying why they cannot be fetched here
  */
 export async function ensureDebianPackages(options: DebianOptions): Promise<string> {
   const { name, packages, isComplete, report } = options;
@@ -28,20 +28,20 @@ export async function ensureDebianPackages(options: DebianOptions): Promise<stri
     report?.(`Fetching ${name} from Debian's packages`);
     await unpack(name, packages, fresh, `${fresh}.apt`);
     if (!(await isComplete(fresh))) {
-      throw new Error(`Debian's packages ${packages.join(", ")} do not hold all of ${name}`);
+      throw new Error(`Debian's packages ${packages.join(", ")} lack a part of ${name}`);
     }
   });
   return folder;
 }
 
-/** What programs that were unpacked there need in their environment to find their libraries. */
+/** The environment in which programs unpacked there find their libraries. */
 export async function librariesOf(folder: string): Promise<Record<string, string>> {
   const lib = path.join(folder, "usr", "lib");
   const architecture = (await readdir(lib)).find((name) => name.includes("-linux-")) ?? "";
   return { LD_LIBRARY_PATH: path.join(lib, architecture) };
 }
 
-/** With lists and archives of our own, so that apt asks for no root and the machine's own stay as they are. */
+/** Uses lists and archives of its own: so apt needs no root, and the machine's own stay as they are. */
 async function unpack(name: string, packages: readonly string[], fresh: string, work: string): Promise<void> {
   const archives = path.join(work, "archives");
   await mkdir(path.join(work, "lists", "partial"), { recursive: true });
@@ -54,7 +54,7 @@ async function unpack(name: string, packages: readonly string[], fresh: string, 
     "APT::Sandbox::User=root",
   ].flatMap((option) => ["-o", option]);
   await run(name, "apt-get", [...options, "-q", "update"]);
-  // What is installed already is downloaded again only where it is named: its libraries are on the machine then.
+  // Of installed packages apt downloads only those named here. Their dependencies are on the machine already.
   const install = ["-q", "--yes", "--no-install-recommends", "--download-only", "--reinstall", "install"];
   await run(name, "apt-get", [...options, ...install, ...packages]);
   for (const archive of await readdir(archives)) {
@@ -64,7 +64,7 @@ async function unpack(name: string, packages: readonly string[], fresh: string, 
 }
 
 async function run(name: string, program: string, args: string[]): Promise<void> {
-  // apt's words are matched nowhere, but they end up in our error.
+  // The output ends up in our error, so it is asked for in English.
   const result = await execa(program, args, {
     all: true,
     stdin: "ignore",
@@ -73,5 +73,5 @@ async function run(name: string, program: string, args: string[]): Promise<void>
   });
   if (!result.failed) return;
   const said = result.all.trim().split("\n").slice(-3).join(" ") || result.originalMessage;
-  throw new Error(`${program} could not bring ${name} from Debian's packages: ${said}`);
+  throw new Error(`${program} could not fetch ${name} from Debian's packages: ${said}`);
 }

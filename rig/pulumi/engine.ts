@@ -1,4 +1,4 @@
-// Brings the Pulumi CLI and the keycloak plugin: the official downloads where they can be reached, else built with Go
+// Provides the Pulumi CLI and the keycloak plugin: the official downloads, or where those are out of reach a build with Go
 // from the locked modules in rig/go/. Either way once per machine and version.
 
 import { chmod, copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
@@ -18,7 +18,7 @@ import {
 
 const require = createRequire(import.meta.url);
 
-/** The CLI's version: that of the npm package `pulumi`, its official launcher. */
+/** The CLI's version, which is that of its official launcher, the npm package `pulumi`. */
 export const engineVersion: string = require("pulumi/package.json").version;
 export const keycloakPluginVersion: string = require("@pulumi/keycloak/package.json").version;
 
@@ -29,7 +29,7 @@ export const pulumi = path.join(engineBin, executable("pulumi"));
 const downloadLimit = 10 * 60 * 1000;
 const stamp = "built-with-go";
 
-/** Makes the pinned Pulumi CLI present in {@link engineBin}. */
+/** Provides the pinned Pulumi CLI in {@link engineBin}. */
 export async function ensureEngine(report: Report = () => {}): Promise<void> {
   const origin = await hashOf("cli/go.mod", "node-host/go.mod");
   await fillOnce(
@@ -47,12 +47,12 @@ async function isEngine(folder: string, origin: string) {
   const programs = [executable("pulumi"), executable("pulumi-language-nodejs")];
   const present = await Promise.all(programs.map((name) => isExecutable(path.join(bin, name))));
   if (present.includes(false)) return false;
-  // Only what we built ourselves can be out of date; an official download is its version.
+  // Only our own build can be out of date; an official download never is.
   const built = await readFile(path.join(folder, stamp), "utf8").catch(() => origin);
   return built === origin;
 }
 
-/** @returns why it did not work, or nothing when it did. */
+/** @returns why it failed, or undefined if it did not. */
 async function downloadEngine(folder: string, report: Report): Promise<string | undefined> {
   report(`Downloading Pulumi ${engineVersion}`);
   const launcher = require.resolve("pulumi/run.js");
@@ -89,7 +89,7 @@ async function buildEngine(folder: string, origin: string, reason: string, repor
     bin + path.sep,
     `-X ${version}=${hostVersion.slice(1)}`,
   );
-  report(`Building Pulumi ${engineVersion} with Go: the CLI (some 6 minutes on 2 cores)`);
+  report(`Building Pulumi ${engineVersion} with Go: the CLI (about 6 minutes on 2 cores)`);
   await build("cli", `${cli}/cmd/pulumi`, bin + path.sep, `-X ${version}=${engineVersion}`);
 
   const sources = await go("node-host", ["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", host]);
@@ -100,8 +100,8 @@ async function buildEngine(folder: string, origin: string, reason: string, repor
 }
 
 /**
- * Makes the keycloak plugin present, the official one where it can be downloaded. {@link ensureEngine} comes first.
- * The built one is found through the PATH that `localEnvironment` sets.
+ * Provides the keycloak plugin: the official one if it can be downloaded. Call {@link ensureEngine} first.
+ * The CLI finds a plugin built here through the PATH that `localEnvironment` sets.
  */
 export async function ensureKeycloakPlugin(report: Report = () => {}): Promise<void> {
   const built = await builtPluginFolder();
@@ -115,7 +115,7 @@ export async function ensureKeycloakPlugin(report: Report = () => {}): Promise<v
   });
 }
 
-/** @returns why it did not work, or nothing when it did. */
+/** @returns why it failed, or undefined if it did not. */
 async function downloadPlugin(report: Report): Promise<string | undefined> {
   report(`Downloading the keycloak plugin ${keycloakPluginVersion}`);
   const command = ["plugin", "install", "resource", "keycloak", keycloakPluginVersion];
@@ -129,11 +129,11 @@ async function downloadPlugin(report: Report): Promise<string | undefined> {
   return (await hasOfficialPlugin()) ? undefined : "the CLI installed another version";
 }
 
-/** The CLI's two warnings that the plugin built here is not the official one. */
+/** The CLI's two warnings about a plugin that was built here. */
 export const builtPluginWarning =
   /using pulumi-resource-keycloak from \$PATH|resource plugin keycloak is expected to have version/;
 
-/** The folder of the plugin built here, or nothing where the official one is installed. */
+/** The folder of the plugin built here, or undefined if the official one is installed. */
 export async function keycloakPluginFolder(): Promise<string | undefined> {
   return (await hasOfficialPlugin()) ? undefined : builtPluginFolder();
 }
@@ -148,13 +148,13 @@ const isPlugin = (folder: string) => isExecutable(path.join(folder, pluginProgra
 
 async function hasOfficialPlugin() {
   const folder = path.join(pulumiHome, "plugins", `resource-keycloak-v${keycloakPluginVersion}`);
-  // The CLI keeps this file while it unpacks.
+  // The CLI keeps this file until it has unpacked the plugin.
   return (await isPlugin(folder)) && !(await exists(`${folder}.partial`));
 }
 
 async function requireGo(problem: string) {
   if (await hasGo()) return;
-  throw new Error(`${problem}; install Go 1.21 or newer, and it is built here instead.`);
+  throw new Error(`${problem}: install Go 1.21 or newer, and it will be built here instead.`);
 }
 
 const lastLine = (text: string) => text.trim().split("\n").at(-1) ?? "";

@@ -1,5 +1,5 @@
-// The local environment: the variables that point the Pulumi CLI at this clone's own state, passphrase and Keycloak,
-// as far as the caller has not set them. And the neutral one, for what has nothing to do with the caller's own.
+// The local environment points the Pulumi CLI at this clone's own state, passphrase and Keycloak, unless the caller has set
+// other ones. The neutral environment is for commands that must not touch anything of the caller's.
 
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
@@ -11,7 +11,7 @@ type Environment = Record<string, string | undefined>;
 
 /**
  * The caller's environment, completed for this clone.
- * @param stack the one that a command is about, where it names one
+ * @param stack the stack that the command names, if any
  */
 export async function localEnvironment(stack?: string): Promise<Environment> {
   const given = process.env;
@@ -26,8 +26,7 @@ export async function localEnvironment(stack?: string): Promise<Environment> {
     ...(given.PULUMI_CONFIG_PASSPHRASE === undefined && {
       PULUMI_CONFIG_PASSPHRASE_FILE: await secretFile(path.join(local, "passphrase")),
     }),
-    // A server of the caller's own comes with credentials of the caller's own: base path and admin of the local one
-    // are not for it.
+    // Whoever names another server also names its credentials: the local base path and admin are not for it.
     ...(!given.KEYCLOAK_URL &&
       !(await namesKeycloak(stack)) && {
         KEYCLOAK_URL: await localKeycloakUrl(),
@@ -41,7 +40,7 @@ export async function localEnvironment(stack?: string): Promise<Environment> {
   };
 }
 
-/** The caller's environment without his own Keycloak, stacks and state. His CLI's home stays: the plugins are there. */
+/** The caller's environment without the caller's Keycloak, stacks and state. PULUMI_HOME stays: it has the plugins. */
 export function neutralEnvironment(): Environment {
   const inherited = Object.entries(process.env).filter(
     ([name]) => name === "PULUMI_HOME" || !/^(PULUMI|KEYCLOAK|TEST_KEYCLOAK|KC)_/.test(name),
@@ -49,15 +48,15 @@ export function neutralEnvironment(): Environment {
   return Object.fromEntries(inherited);
 }
 
-/** Does the stack's own configuration say where its Keycloak is? */
+/** Does the stack's configuration name its own Keycloak? */
 async function namesKeycloak(stack: string | undefined): Promise<boolean> {
   if (stack === undefined) return false;
-  // In a shared backend it may be written with its organization and project.
+  // In a shared backend the name may include organization and project.
   const file = path.join(root, `Pulumi.${stack.split("/").at(-1)}.yaml`);
   return /^\s+["']?keycloak:url["']?:/m.test(await readFile(file, "utf8").catch(() => ""));
 }
 
-/** PATH with the pinned Node, the pinned Pulumi CLI and, where it was built here, the keycloak plugin first. */
+/** PATH that starts with the pinned Node, the pinned Pulumi CLI and, if it was built here, the keycloak plugin. */
 export async function toolPath(): Promise<string> {
   const folders = [path.join(root, "node_modules", ".bin"), engineBin, await keycloakPluginFolder()];
   const inherited = (process.env.PATH ?? "").split(path.delimiter);

@@ -1,4 +1,4 @@
-// A Pulumi project and stack of one's own in a temporary folder, driven through the real CLI.
+// A Pulumi project with stacks of its own in a temporary folder, driven through the real CLI.
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -8,7 +8,7 @@ import { root } from "../machine/folders.ts";
 
 export interface CliResult {
   readonly exitCode: number;
-  /** Everything that a user sees: stdout and stderr as they come. */
+  /** Everything that a user sees: stdout and stderr in their order. */
   readonly output: string;
   readonly stdout: string;
 }
@@ -22,18 +22,18 @@ export interface Step {
 }
 
 export interface ProjectOptions {
-  /** Source of the program; without it the repository's own program runs. */
+  /** Source of the program. Default: the repository's own program. */
   readonly program?: string;
-  /** The program's file, Pulumi.yaml's `main`: `index.ts` unless said. */
+  /** The program's file, `main` in Pulumi.yaml. Default: `index.ts`. */
   readonly main?: string;
-  /** Further files by their path, over the project's own package.json and Pulumi.yaml too. */
+  /** Further files by their path. They may replace package.json and Pulumi.yaml. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Lays out node_modules, or a whole clone; without it as npm would, with this very repository as the installed package. */
+  /** Fills node_modules, or copies a whole clone. Default: as npm does, with this repository as the installed package. */
   readonly install?: (folder: string) => Promise<void>;
   readonly env?: Record<string, string | undefined>;
 }
 
-/** A project folder with its own state; several stacks may live in it. */
+/** A project folder with its own state, for any number of stacks. */
 export class TestProject {
   readonly folder: string;
   readonly env: Record<string, string | undefined>;
@@ -87,13 +87,13 @@ export class TestProject {
     return this.pulumiReading("", ...args);
   }
 
-  /** With something to read for it, as from a pipe. */
+  /** Runs the CLI with this text on stdin. */
   pulumiReading(input: string, ...args: string[]): Promise<CliResult> {
     const program = path.join(root, "node_modules", ".bin", "pulumi");
     return this.#run(program, [...args, "--non-interactive"], input);
   }
 
-  /** One of the clone's own commands, such as `drift/drift.ts`, as npm runs it. */
+  /** Runs one of the clone's own commands as npm does, for example `drift/drift.ts`. */
   script(file: string, ...args: string[]): Promise<CliResult> {
     return this.#run(process.execPath, ["dev/bootstrap.mjs", file, ...args]);
   }
@@ -149,7 +149,7 @@ export class TestStack {
     return new TestStack(this.project.with(env), this.name);
   }
 
-  /** Sets config; passwords and secrets as secrets. A key without a namespace is the project's. */
+  /** Sets a config value; passwords and secrets as secrets. A key without a namespace belongs to the project. */
   set(key: string, value: string, ...flags: string[]): Promise<CliResult> {
     const secret = /password|secret/i.test(key) && !flags.includes("--plaintext") ? ["--secret"] : [];
     return this.run(
@@ -162,12 +162,12 @@ export class TestStack {
     );
   }
 
-  /** Sets a config value of any shape, in the clear, as somebody does who edits the stack's file. */
+  /** Sets a config value of any shape, in the clear, by editing the stack's file. */
   async setObject(key: string, value: unknown): Promise<void> {
     await this.#edit(key, (line) => [`${line} ${JSON.stringify(value)}`]);
   }
 
-  /** Takes a config value out of the stack's file. */
+  /** Removes a config value from the stack's file. */
   async unset(key: string): Promise<void> {
     await this.#edit(key, () => []);
   }
@@ -175,7 +175,7 @@ export class TestStack {
   async #edit(key: string, lines: (line: string) => string[]): Promise<void> {
     const file = path.join(this.project.folder, `Pulumi.${this.name}.yaml`);
     const line = `  ${key.includes(":") ? key : `keycloak-apisix:${key}`}:`;
-    // An earlier value may take several lines, each further in than its key.
+    // The current value may span several lines, each indented further than its key.
     let within = false;
     const others = (await readFile(file, "utf8")).split("\n").filter((text) => {
       within = text.startsWith(line) || (within && /^ {3,}/.test(text));
@@ -199,7 +199,7 @@ export class TestStack {
     return this.run("destroy", "--yes", "--skip-preview", ...args);
   }
 
-  /** What a preview would do, resource by resource, those that stay the same left out. */
+  /** What an up would do, by resource. Resources that stay the same are left out. */
   async forecast(...args: string[]): Promise<Step[]> {
     const { stdout, output, exitCode } = await this.run("preview", "--json", ...args);
     if (exitCode !== 0) throw new Error(output);
@@ -222,12 +222,12 @@ export class TestStack {
     return JSON.parse(stdout);
   }
 
-  /** The state file's text, for searching it. */
+  /** The text of the state file. */
   state(): Promise<string> {
     return readFile(this.#stateFile, "utf8");
   }
 
-  /** Deletes the state file's attributes, but only where a killed CLI has left them empty. */
+  /** Deletes the attributes beside the state file, but only if a killed CLI has left them empty. */
   async deleteEmptyAttributes(): Promise<void> {
     const file = `${this.#stateFile}.attrs`;
     if ((await readFile(file, "utf8")) === "") await rm(file);

@@ -8,9 +8,9 @@ import { pulumi } from "./engine.ts";
 import { localEnvironment } from "./environment.ts";
 
 export interface PulumiOptions {
-  /** Gets every line as it comes; without it the caller's own terminal is used. */
+  /** Receives every line of output. Default: the CLI uses the caller's terminal. */
   onLine?: (line: string) => void;
-  /** Aborted, the CLI is asked to cancel what it does, and tidies up. */
+  /** When aborted, the CLI is asked to cancel, and cleans up first. */
   signal?: AbortSignal;
 }
 
@@ -21,8 +21,8 @@ export interface PulumiResult {
 }
 
 /**
- * Runs the CLI on this repository's program. Without `encryptionsalt` in Pulumi.dev.yaml it takes the salt from the
- * state and writes it into that file; that belongs to this clone's own passphrase, so a file without it stays without.
+ * Runs the CLI on this repository's program. If Pulumi.dev.yaml has no `encryptionsalt`, the CLI writes the salt from the
+ * state into it. The salt belongs to this clone's passphrase, not to the tracked file, so it is taken out again.
  */
 export async function runPulumi(args: string[], { onLine, signal }: PulumiOptions): Promise<PulumiResult> {
   const file = path.join(root, "Pulumi.dev.yaml");
@@ -48,7 +48,7 @@ export async function runPulumi(args: string[], { onLine, signal }: PulumiOption
   return { exitCode, stdout: `${stdout ?? ""}`, stderr: `${stderr ?? ""}` };
 }
 
-/** The stack that a command names. */
+/** The stack that the arguments name. */
 function stackOf(args: string[]): string | undefined {
   const at = args.findIndex((arg) => /^(--stack|-s)(=|$)/.test(arg));
   return at < 0 ? undefined : (/=(.*)/.exec(args[at] ?? "")?.[1] ?? args[at + 1]);
@@ -58,10 +58,10 @@ const salt = /^encryptionsalt: .*\n?/m;
 
 async function leaveOut(part: RegExp, file: string, before: string) {
   const after = await readFile(file, "utf8").catch(() => "");
-  // With secrets in it, the file is of no use without its salt.
+  // A file with secrets is of no use without its salt.
   if (part.test(before) || !part.test(after) || /^\s+secure: /m.test(after)) return;
   const rest = after.replace(part, "");
-  // The CLI also puts its own quotes around values.
+  // The CLI also quotes values in its own way.
   const unquoted = (text: string) => text.replaceAll('"', "");
   await writeFile(file, unquoted(rest) === unquoted(before) ? before : rest);
 }

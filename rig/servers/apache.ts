@@ -1,4 +1,4 @@
-// Apache with mod_auth_openidc, a real resource server that is not ours, for the gateway tests: Debian's packages.
+// Fetches Apache with mod_auth_openidc from Debian's packages: a real resource server, not ours, for the gateway tests.
 
 import path from "node:path";
 import { exists, type Report } from "../machine/folders.ts";
@@ -8,13 +8,13 @@ export interface Apache {
   readonly program: string;
   /** Folder of the modules. */
   readonly modules: string;
-  /** What the program needs in its environment to find its libraries. */
+  /** The environment in which the program finds its libraries. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * Brings Apache, once per machine.
- * @throws Error saying why it cannot be had here.
+ * Fetches Apache, once per machine.
+ * @throws Error saying why it cannot be fetched here
  */
 export async function ensureApache(report?: Report): Promise<Apache> {
   const folder = await ensureDebianPackages({

@@ -1,4 +1,4 @@
-// A private certificate authority, made with openssl, as companies have one of their own.
+// A private certificate authority like those that companies run, made with openssl.
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -8,7 +8,7 @@ export interface Authority {
   /** PEM text. */
   readonly certificate: string;
   readonly certificateFile: string;
-  /** Key and certificate for a host, signed by this authority, as texts and as files. */
+  /** Issues a key and a certificate for a host, as texts and as files. */
   issue(host: string): Promise<Issued>;
 }
 

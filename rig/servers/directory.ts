@@ -1,4 +1,4 @@
-// A user directory of one's own, as companies keep their people in: UnboundID's in-memory LDAP server, from Maven.
+// A user directory like those that companies run: UnboundID's in-memory LDAP server, from Maven.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rename, writeFile } from "node:fs/promises";
@@ -41,10 +41,10 @@ export async function startDirectory(uid: string, password: string): Promise<Dir
     const port = /connections on port (\d+)/.exec(line)?.[1];
     if (port) return { address: `ldap://127.0.0.1:${port}`, stop };
   }
-  throw new Error("The directory ended before it listened.");
+  throw new Error("The directory server ended before it was listening.");
 }
 
-/** Lets the realm take its users from the directory, without writing to it. */
+/** Makes the realm take users from the directory, read-only. */
 export async function federate(realm: TestRealm, address: string): Promise<void> {
   const { id: parentId } = await realm.admin("GET", "");
   const config = {

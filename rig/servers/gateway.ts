@@ -1,5 +1,5 @@
-// An API gateway that is not ours, on 127.0.0.1: Apache with mod_auth_openidc as an OAuth 2.0 resource server, told
-// nothing but the `openid-connect` configuration that the stack gives out, and an API behind it.
+// An API gateway that is not ours: Apache with mod_auth_openidc as an OAuth 2.0 resource server on 127.0.0.1, and an API
+// behind it. All it knows is the `openid-connect` configuration from the stack's outputs.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -11,7 +11,7 @@ import getPort from "get-port";
 import type { OpenidConnectPlugin } from "../../components/index.ts";
 import type { Apache } from "./apache.ts";
 
-/** The plugin's configuration, as the output has it or with `use_jwks` set as well. */
+/** The plugin's configuration as in the outputs, or with `use_jwks` added. */
 export type PluginConfiguration = OpenidConnectPlugin & { readonly use_jwks?: boolean };
 
 export class Gateway {
@@ -40,7 +40,7 @@ export class Gateway {
     ]);
     const upstream = `http://127.0.0.1:${(api.address() as AddressInfo).port}/`;
     const configuration = path.join(folder, "apache.conf");
-    // It holds the client's secret.
+    // The file holds the client's secret.
     const text = await configurationOf(apache, plugin, { folder, port, upstream });
     await writeFile(configuration, text, { mode: 0o600 });
     const child = spawn(apache.program, ["-f", configuration, "-DFOREGROUND"], {
@@ -57,7 +57,7 @@ export class Gateway {
     }
   }
 
-  /** What a caller with this bearer token gets. */
+  /** Calls the API with this bearer token. */
   async ask(token: string | undefined): Promise<"let in" | "refused"> {
     const before = this.#reached;
     const response = await fetch(this.#address, {
@@ -68,7 +68,7 @@ export class Gateway {
     if (response.status === 200 && reached === 1 && text === "the API's answer") return "let in";
     if ((response.status === 401 || response.status === 403) && reached === 0) return "refused";
     throw new Error(
-      `The gateway answered ${response.status}, the API was asked ${reached} times.\n${await this.#log()}`,
+      `The gateway answered ${response.status}, and ${reached} requests reached the API.\n${await this.#log()}`,
     );
   }
 
@@ -97,8 +97,8 @@ export class Gateway {
 }
 
 /**
- * The plugin's fields in mod_auth_openidc's words, one to one. As in APISIX, the addresses and the issuer come from
- * the discovery document, and from nowhere else.
+ * Translates the plugin's fields to mod_auth_openidc's, one to one. As in APISIX, addresses and issuer come from the
+ * discovery document and from nowhere else.
  */
 async function configurationOf(
   { modules }: Apache,
@@ -141,7 +141,7 @@ ${required.map((requirement) => `    Require ${requirement}`).join("\n")}
 `;
 }
 
-/** The realm's keys as files: mod_auth_openidc itself fetches them by https only. */
+/** The realm's keys as files, because mod_auth_openidc fetches keys over HTTPS only. */
 async function keyFiles(jwksUri: string, folder: string): Promise<string[]> {
   const { keys } = (await (await fetch(jwksUri)).json()) as {
     keys: { kid: string; use: string; x5c: [string] }[];

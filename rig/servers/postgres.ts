@@ -1,5 +1,5 @@
-// A PostgreSQL of the test's own: the machine's programs or Debian's packages, its data in a temporary folder, TLS and
-// passwords on, reachable from this machine only.
+// A PostgreSQL server for one test: the machine's own programs or Debian's packages, with data in a temporary folder, with
+// TLS and passwords, reachable from this machine only.
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -40,7 +40,7 @@ export class Postgres {
     this.#server = server;
   }
 
-  /** Starts one, and waits until it answers. */
+  /** Starts a server, and waits until it answers. */
   static async start(authority: Authority): Promise<Postgres> {
     const owner = await unprivileged();
     const folder = await mkdtemp(path.join(tmpdir(), "postgres-"));
@@ -53,7 +53,7 @@ export class Postgres {
       return path.join(folder, name);
     };
     if (owner) {
-      // It has to get to its folder, through the one of the whole test run.
+      // The server's user needs a way to this folder, through that of the whole test run.
       await chmod(tmpdir(), 0o711);
       await chown(folder, owner.uid, owner.gid);
     }
@@ -81,7 +81,7 @@ export class Postgres {
       ssl: "on",
       ssl_cert_file: await file("server.pem", cert),
       ssl_key_file: await file("server.key", key),
-      // What is lost with the machine is lost with the test anyway.
+      // Data that a crash of the machine loses is not missed.
       fsync: "off",
     };
     const server = spawn(
@@ -107,7 +107,7 @@ export class Postgres {
     return postgres;
   }
 
-  /** What `psql` answers, unaligned, without headers. */
+  /** Runs SQL. @returns the output of `psql`, unaligned and without headers. */
   async query(sql: string, database = "postgres"): Promise<string> {
     const { stdout } = await execa(
       path.join(this.#programs.bin, "psql"),
@@ -126,7 +126,7 @@ export class Postgres {
     return stdout;
   }
 
-  /** A database, owned by a user of the same name, who can do nothing else. @returns the user's password. */
+  /** Creates a database and its owner, a user of the same name without other rights. @returns the user's password. */
   async createDatabase(name: string): Promise<string> {
     const password = randomBytes(12).toString("hex");
     await this.query(`CREATE ROLE ${name} LOGIN PASSWORD '${password}'`);
@@ -137,7 +137,7 @@ export class Postgres {
   async stop(): Promise<void> {
     if (this.#server.exitCode !== null) return;
     const end = once(this.#server, "exit");
-    // PostgreSQL's "fast shutdown": it waits for nobody.
+    // PostgreSQL's "fast shutdown", which waits for no client.
     this.#server.kill("SIGINT");
     await end;
   }
@@ -145,7 +145,7 @@ export class Postgres {
 
 const installed = "/usr/lib/postgresql";
 
-/** @param reachable where to copy what was unpacked: nobody does not get into root's cache. */
+/** @param reachable where to copy unpacked programs, because user `nobody` has no access to root's cache */
 async function findPrograms(reachable: string | undefined): Promise<Programs> {
   const here = await findBin(installed);
   if (here) return { bin: here, env: {} };
@@ -162,7 +162,7 @@ async function findPrograms(reachable: string | undefined): Promise<Programs> {
   };
 }
 
-/** The newest version's programs that are complete. */
+/** The programs of the newest version that is complete. */
 async function findBin(versions: string): Promise<string | undefined> {
   const found = await readdir(versions).catch(() => []);
   for (const version of found.toSorted((a, b) => Number(b) - Number(a))) {
@@ -180,7 +180,7 @@ async function findBin(versions: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** PostgreSQL refuses to run as root: then it runs as nobody. */
+/** PostgreSQL refuses to run as root, so it runs as user `nobody` then. */
 async function unprivileged(): Promise<{ uid: number; gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const users = await readFile("/etc/passwd", "utf8");

@@ -102,10 +102,10 @@ test.serial("over all stacks: clean, then drift told apart from what is not appl
   t.regex(all.stdout, new RegExp(`^ {4}${byHand.name}-user +not yet applied +will be adopted$`, "m"));
   t.regex(all.stdout, /^3 stacks: 1 drift, 2 not yet applied$/m);
 
-  const notTold = await drift("--stack", "eu", "--stack", "nope");
-  t.is(notTold.exitCode, 1, notTold.output);
-  t.regex(notTold.stdout, /^Stack eu: not yet applied$/m);
-  t.regex(notTold.stdout, /^Stack nope: could not be told\n {2}no stack named 'nope' found$/m);
+  const unchecked = await drift("--stack", "eu", "--stack", "nope");
+  t.is(unchecked.exitCode, 1, unchecked.output);
+  t.regex(unchecked.stdout, /^Stack eu: not yet applied$/m);
+  t.regex(unchecked.stdout, /^Stack nope: could not be checked\n {2}no stack named 'nope' found$/m);
   const other = await project
     .with({ KEYCLOAK_URL: "http://localhost:1" })
     .script("drift/drift.ts", "--json", "--stack", "production");
