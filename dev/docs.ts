@@ -1,7 +1,7 @@
-// `npm run docs`: makes what docs/ holds of the real thing anew. docs/api.md from the doc comments, and pictures of what
-// our commands print, run in a clone of this repository on a Keycloak of its own.
+// `npm run docs`: writes the generated files in docs/. docs/api.md comes from the doc comments. The pictures show what our
+// commands print, run in a copy of this clone with a Keycloak of its own.
 //   --api    only docs/api.md
-//   --check  changes nothing, and fails where docs/api.md is not what the doc comments say
+//   --check  changes nothing, and fails if docs/api.md does not agree with the doc comments
 
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
@@ -36,9 +36,9 @@ try {
 async function check(): Promise<void> {
   const is = await readFile(apiFile, "utf8").catch(() => "");
   if (is !== (await apiReference())) {
-    throw new Error("docs/api.md is not what the doc comments say: run 'npm run docs -- --api'.");
+    throw new Error("docs/api.md does not agree with the doc comments: run 'npm run docs -- --api'.");
   }
-  console.log("docs/api.md is what the doc comments say.");
+  console.log("docs/api.md agrees with the doc comments.");
 }
 
 async function make(onlyApi: boolean): Promise<void> {
@@ -115,7 +115,7 @@ async function scenes(port: number, folder: string, run: Run): Promise<void> {
   secrets.push(password, passphrase);
   await picture("start", "npm start: from nothing to a verified token", "npm start", lastOf(started));
 
-  // A realm as people leave it who followed the guide by hand, nearly to the end.
+  // A realm where somebody followed the guide by hand, nearly to the end.
   process.env.TEST_KEYCLOAK_URL = `http://localhost:${port}`;
   process.env.TEST_KEYCLOAK_PASSWORD = password;
   const realm = await TestRealm.create({}, {}, "tenant-1");
@@ -150,18 +150,18 @@ async function scenes(port: number, folder: string, run: Run): Promise<void> {
   );
 }
 
-/** Neither do the pictures depend on how the caller's terminal looks. */
+/** The pictures must not depend on the caller's terminal, either. */
 function environment(port: number): Record<string, string | undefined> {
   const { NO_COLOR: _noColor, CI: _ci, ...neutral } = neutralEnvironment();
   return { ...neutral, KEYCLOAK_PORT: `${port}`, FORCE_COLOR: "1" };
 }
 
-/** What stands at the end; what was shown meanwhile is gone from a terminal by then. */
+/** What a terminal shows at the end, without progress that has been overwritten. */
 function lastOf(text: string): string {
   return linesWithout(text, /^[❯›]/);
 }
 
-/** A plan's lines, and no settings that the reader knows; the CLI's order of resources is another in every run. */
+/** The lines of a plan in a fixed order, since the CLI's varies, and without settings that the reader knows. */
 function planOf(text: string): string {
   const order = ["AudienceMapper", "RealmRole", "User", "Password", "RoleMappings", "TokenCheck"];
   const told = /^(plan|adopts|corrects|mapper|role|username)$/;
@@ -188,7 +188,7 @@ function linesWithout(text: string, what: RegExp): string {
   return lines.join("\n");
 }
 
-/** What is another on every run. */
+/** Masks what differs from run to run. */
 function masked(text: string, port: number): string {
   return text
     .replaceAll(`localhost:${port}`, "localhost:8080")
@@ -197,12 +197,12 @@ function masked(text: string, port: number): string {
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "…");
 }
 
-/** Nothing of this machine, of this run, or secret may get into a file that is committed. */
+/** Nothing secret, and nothing about this machine or run, may get into a committed file. */
 function refuseNoise(text: string, more: string[]): void {
   const unwanted = [root, homedir(), tmpdir(), ...more];
   if (/[0-9a-f]{8}-[0-9a-f]{4}-|\d\d:\d\d:\d\d/.test(text) || unwanted.some((each) => text.includes(each))) {
     throw new Error(
-      "A picture holds a path, an id, a time or a secret of this run: see dev/docs.ts, masked.",
+      "A picture holds a path, an id, a time or a secret of this run: see `masked` in dev/docs.ts.",
     );
   }
 }

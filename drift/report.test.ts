@@ -127,7 +127,9 @@ for (const [title, step, expected] of [
   [
     "an update that nothing explains is no silence",
     ours("AudienceMapper", "update", {}, {}),
-    drift({ state: "the live object is not the recorded one: made anew, or its client's secret changed" }),
+    drift({
+      state: "the live object is not the recorded one: somebody recreated it, or its client's secret changed",
+    }),
   ],
   [
     "an operation that is not known is no silence",

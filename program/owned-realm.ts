@@ -1,5 +1,5 @@
-// Realm and client of a stack that owns them outright (`ownRealm: true`): a developer's own stack, mostly.
-// Everywhere else CX ships them as a realm import.
+// Realm and client of a stack that owns them (`ownRealm: true`), which is mostly a developer's. Elsewhere CX brings both
+// with its realm import.
 import * as keycloak from "@pulumi/keycloak";
 import type * as pulumi from "@pulumi/pulumi";
 

@@ -1,4 +1,4 @@
-// The plugin configurations as text, for realms of any name.
+// The plugin configurations as text, whatever a realm is called.
 import * as pulumi from "@pulumi/pulumi";
 import test from "ava";
 import { parse } from "yaml";

@@ -1,18 +1,18 @@
-// The plugin configurations of all realms as texts that a user pipes into a file: `pulumi stack output apisixYaml`.
+// The plugin configurations of all realms as text, for files like CX's Helm values: `pulumi stack output apisixYaml`.
 import * as pulumi from "@pulumi/pulumi";
 import { Document, stringify } from "yaml";
 import type { OpenidConnectPlugin } from "../components/index.ts";
 
 export interface ApisixTexts {
-  /** By realm, what goes under a route's `plugins`. */
+  /** As JSON: by realm, what belongs under a route's `plugins`. */
   apisixJson: pulumi.Output<string>;
   /** The same as YAML. */
   apisixYaml: pulumi.Output<string>;
-  /** For CX's Helm values file `apisix-custom-values.yaml`: each configuration once, for its routes to refer to. */
+  /** For CX's Helm values file `apisix-custom-values.yaml`: each configuration once, for routes to refer to. */
   apisixCustomValues: pulumi.Output<string>;
 }
 
-/** Secret where a configuration holds a client's secret. */
+/** The texts are secret if a configuration holds a client's secret. */
 export function apisixTexts(
   byRealm: Readonly<Record<string, pulumi.Output<OpenidConnectPlugin>>>,
 ): ApisixTexts {
@@ -25,15 +25,15 @@ export function apisixTexts(
     );
   return {
     apisixJson: plugins.apply((all) => JSON.stringify(all, null, 2)),
-    // Without the line break at the end, which the CLI adds.
+    // The CLI adds the line break at the end.
     apisixYaml: plugins.apply((all) => stringify(all).trimEnd()),
     apisixCustomValues: plugins.apply(customValues),
   };
 }
 
 /**
- * Helm replaces lists as a whole, so a file with routes of its own would throw away those of CX. Hence no routes here,
- * but one anchored block a realm, on top of the file, and a reference to it in each route.
+ * Helm replaces whole lists, so a file with routes would drop all routes of CX. Therefore this text has no routes: it has an
+ * anchored block for each realm, for the top of the file, and says how a route refers to it.
  */
 function customValues(all: Record<string, { "openid-connect": OpenidConnectPlugin }>): string {
   const document = new Document({
@@ -48,7 +48,7 @@ function customValues(all: Record<string, { "openid-connect": OpenidConnectPlugi
     return anchor;
   });
   document.commentBefore = [
-    " For apisix-custom-values.yaml: put this on top of the file, and name it in each route that shall ask for a token:",
+    " For apisix-custom-values.yaml: put this at the top of the file, and refer to it in each route that needs a token:",
     "   apisixStandalone:",
     "     routes:",
     "       - id: …",
@@ -58,7 +58,7 @@ function customValues(all: Record<string, { "openid-connect": OpenidConnectPlugi
   return document.toString().trimEnd();
 }
 
-/** Anchors of Helm's YAML library hold letters, digits, - and _ only; realms of different names never share one. */
+/** Helm's YAML library allows letters, digits, - and _ in anchors. Different realms never share an anchor. */
 function anchorOf(realm: string): string {
   return `realm-${realm.replaceAll(/[^A-Za-z0-9-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`)}`;
 }

@@ -1,4 +1,4 @@
-// docs/ says what the code says, and nothing of the machine that it was made on.
+// docs/ agrees with the code, and tells nothing about the machine that wrote it.
 import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
@@ -8,20 +8,20 @@ import { apiFile, apiReference } from "./api-reference.ts";
 
 const docs = path.dirname(apiFile);
 
-test("docs/api.md is what the doc comments say; else run `npm run docs -- --api`", async (t) => {
+test("docs/api.md agrees with the doc comments; if not, run `npm run docs -- --api`", async (t) => {
   t.is(await readFile(apiFile, "utf8"), await apiReference());
 });
 
 test("every public name has a doc comment", async (t) => {
   const undocumented = (await readFile(apiFile, "utf8")).split("\n").filter((line) => / \| - \|$/.test(line));
-  // The keys of a literal have none: TypeScript keeps no comment for them.
+  // TypeScript keeps no comments for the keys of a literal.
   t.deepEqual(
     undocumented.filter((line) => !line.includes("`claim_validator.audience")),
     [],
   );
 });
 
-test("no file in docs/ holds a path, an id, a time or a port of the machine that made it", async (t) => {
+test("no file in docs/ holds a path, an id, a time or a port of the machine that wrote it", async (t) => {
   const entries = await readdir(docs, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile());
   t.true(files.length > 3);

@@ -1,4 +1,4 @@
-// docs/api.md: what components/index.ts exports, in the words of its doc comments.
+// Writes docs/api.md: what components/index.ts exports, in the words of its doc comments.
 
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { root } from "../../rig/machine/folders.ts";
 
 export const apiFile = path.join(root, "docs", "api.md");
 
-/** The whole text of {@link apiFile}; the same for the same sources. */
+/** The whole text of {@link apiFile}. The same sources give the same text. */
 export async function apiReference(): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-api-"));
   try {
@@ -19,7 +19,7 @@ export async function apiReference(): Promise<string> {
       plugin: ["typedoc-plugin-markdown"],
       name: "keycloak-apisix: API reference",
       readme: "none",
-      // Links to sources would name a commit, and inherited members are Pulumi's to document.
+      // Links to sources would name a commit; inherited members are Pulumi's to document.
       disableSources: true,
       excludeExternals: true,
       excludePrivate: true,

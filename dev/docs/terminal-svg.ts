@@ -1,4 +1,4 @@
-// What a terminal shows, as a small SVG: text stays text, so it can be searched, read aloud and compared.
+// Draws what a terminal shows as a small SVG. Text stays text, so it can be searched, read aloud and compared.
 
 import { type Color, createAnsiSequenceParser, createColorPalette } from "ansi-sequence-parser";
 import { escaped } from "../../rig/console/xml.ts";
@@ -35,8 +35,8 @@ interface Span {
 }
 
 /**
- * @param title for those who cannot see the picture
- * @param text with the ANSI sequences of colours and weights, and no others
+ * @param title for readers who cannot see the picture
+ * @param text may hold ANSI sequences for colours and weights, and no others
  */
 export function terminalSvg(title: string, text: string): string {
   const lines = text.split("\n").flatMap(wrapped(spansOf));
@@ -50,7 +50,7 @@ export function terminalSvg(title: string, text: string): string {
       .flatMap(chunks)
       .map(({ column, text, attributes }) => {
         const x = padding + column * cell.width;
-        // The length is given, so that columns stay columns in whatever font there is.
+        // A given length keeps columns aligned in every font.
         return `<text x="${x}" y="${y}" textLength="${[...text].length * cell.width}"${attributes}>${escaped(text)}</text>`;
       })
       .join("");
@@ -63,7 +63,7 @@ ${rows.filter(Boolean).join("\n")}
 `;
 }
 
-/** One parser for a whole text would do; but lines are independent in everything that is shown here. */
+/** Each line has a parser of its own, because no colour here spans lines. */
 function spansOf(line: string): Span[] {
   let column = 0;
   return createAnsiSequenceParser()
@@ -75,7 +75,7 @@ function spansOf(line: string): Span[] {
     });
 }
 
-/** What stands between wider gaps, each at its own place. */
+/** Splits a span at gaps of two or more spaces, so that each chunk has its own place. */
 function chunks({ column, text, attributes }: Span): Span[] {
   return [...text.matchAll(/\S+(?: \S+)*/g)].map(({ 0: chunk, index }) => ({
     column: column + [...text.slice(0, index)].length,
@@ -95,7 +95,7 @@ function attributesOf(color: Color | null, decorations: Set<string>): string {
     .join("");
 }
 
-/** Breaks what is too long, as a terminal does. */
+/** Wraps long lines, as a terminal does. */
 const wrapped = (spans: (line: string) => Span[]) => (line: string) => {
   const rows: Span[][] = [[]];
   for (const { column, text, attributes } of spans(line)) {

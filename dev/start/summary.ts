@@ -1,9 +1,9 @@
-// What `npm start` says in the end. It never says a secret.
+// What `npm start` prints at the end. It never prints a secret.
 
 interface Enablement {
   realm: string;
   client: string;
-  /** By child, e.g. `expertflow-user`: was it there before? */
+  /** By child, for example `expertflow-user`: did the object exist before? */
   adopted: Record<string, boolean>;
   token: { issuer: string; audiences: string[]; roles: string[] } | null;
 }
@@ -21,12 +21,12 @@ ${
     ? `  token     verified: issuer ${token.issuer}
             audiences ${list(token.audiences)}
             roles ${list(token.roles)}`
-    : "  token     not verified, as the configuration says"
+    : "  token     not verified, because `verifyToken` is false"
 }`;
   });
   return `${realms.join("\n")}
 
-The APISIX plugin configuration (openid-connect, it holds the client's secret):
+The APISIX plugin configuration (openid-connect, with the client's secret):
   npm run --silent pulumi -- stack output apisixYaml --stack dev --show-secrets
 
 Try next

@@ -1,4 +1,4 @@
-// Which settings each realm gets, and what is said of wrong ones.
+// The settings that each realm gets, and the errors about wrong ones.
 import * as pulumi from "@pulumi/pulumi";
 import test from "ava";
 import { readSettings } from "./read.ts";

@@ -57,7 +57,7 @@ function ofTopLevel<K extends Name>(name: K, config: pulumi.Config): Values[K] |
   return value === undefined || isEmpty(value) ? undefined : checked(name, name, value);
 }
 
-/** Text that is no JSON stays what it is, and fails the check that follows. */
+/** Text that is not JSON is returned as it is, and fails the check that follows. */
 function parsed(json: string): unknown {
   try {
     return JSON.parse(json);
