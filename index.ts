@@ -1,16 +1,15 @@
-// The program: config → one component a realm → outputs.
-import { apisixTexts } from "./apisix-texts.ts";
+// Makes every realm that this stack's settings name ready for Expertflow CX behind APISIX, and says what APISIX and CX
+// need to know about it. One component does a realm's work; this program reads the settings and collects the outputs.
+import "./program/without-source-maps.ts";
 import { ApisixEnablement } from "./components/index.ts";
-import { readSettings } from "./config.ts";
-
-// Pulumi's SDK takes a stack for every property of every resource, and its source-map support maps each of them, which
-// costs a program of fifty realms about a second (docs/design.md). Node strips types in place, so there is nothing to map.
-Reflect.deleteProperty(Error, "prepareStackTrace");
+import { readSettings } from "./program/settings/read.ts";
+import { apisixTexts } from "./program/values-files.ts";
 
 const all = await Promise.all(
   readSettings().map(async ({ ownRealm, ...settings }) => {
     // Loaded only where it is needed: a stack that owns no realm needs no keycloak plugin.
-    const owned = ownRealm && (await import("./owned-realm.ts")).ownedRealm(settings.realm, settings.client);
+    const owned =
+      ownRealm && (await import("./program/owned-realm.ts")).ownedRealm(settings.realm, settings.client);
     return [settings.realm, new ApisixEnablement(settings.realm, { ...settings, ...owned })] as const;
   }),
 );

@@ -2,7 +2,7 @@
 import { open } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { server } from "../test/support/keycloak.ts";
+import { server } from "../rig/keycloak/realm.ts";
 
 export interface LoggedRequest {
   readonly method: string;

@@ -10,10 +10,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import getPort, { portNumbers } from "get-port";
-import { neutralEnvironment, toolPath } from "../dev/environment.ts";
-import { compileCache } from "../dev/folders.ts";
-import { startKeycloak, stopKeycloak } from "../dev/keycloak.ts";
-import { engineSteps, failWith, runSteps } from "../dev/steps.ts";
+import { engineSteps, failWith, runSteps } from "../rig/console/steps.ts";
+import { startKeycloak, stopKeycloak } from "../rig/keycloak/server.ts";
+import { compileCache } from "../rig/machine/folders.ts";
+import { neutralEnvironment, toolPath } from "../rig/pulumi/environment.ts";
 import { AccessLog, accessLogOptions, isLogin, type LoggedRequest } from "./access-log.ts";
 import { contestants as everybody } from "./contestants/all.ts";
 import {

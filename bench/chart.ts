@@ -1,5 +1,5 @@
 // The picture of the report: plain bars, as an SVG that brings its own background.
-import { escaped } from "../dev/terminal-svg.ts";
+import { escaped } from "../rig/console/xml.ts";
 
 export interface Bar {
   readonly label: string;

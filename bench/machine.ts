@@ -3,9 +3,9 @@ import { readFile } from "node:fs/promises";
 import { arch, cpus, release, totalmem, type } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
-import { engineVersion, keycloakPluginFolder, keycloakPluginVersion } from "../dev/engine.ts";
-import { root } from "../dev/folders.ts";
-import { server } from "../test/support/keycloak.ts";
+import { server } from "../rig/keycloak/realm.ts";
+import { root } from "../rig/machine/folders.ts";
+import { engineVersion, keycloakPluginFolder, keycloakPluginVersion } from "../rig/pulumi/engine.ts";
 import { configCliJar, java } from "./contestants/config-cli.ts";
 import { memoryKind } from "./process-tree.ts";
 

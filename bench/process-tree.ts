@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { endProcesses, listProcesses } from "../dev/processes.ts";
+import { endProcesses, listProcesses } from "../rig/machine/processes.ts";
 import type { Command } from "./contestants/contestant.ts";
 
 export interface Measured {

@@ -1,8 +1,8 @@
 // The realms that all contestants work on in turn: made once, put back to untouched before each turn, all by plain
 // requests and outside the measured time. Shared, since with each realm more Keycloak takes longer to see what an admin may.
 import pLimit from "p-limit";
-import { changeUser, doByHand } from "../test/support/by-hand.ts";
-import { TestRealm } from "../test/support/keycloak.ts";
+import { changeUser, doByHand } from "../rig/keycloak/by-hand.ts";
+import { TestRealm } from "../rig/keycloak/realm.ts";
 
 /** What everybody has to bring about. */
 export const customer = {

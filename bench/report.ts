@@ -1,7 +1,7 @@
 // The report: the same tables in the terminal and, with a picture, in docs/performance.md.
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { root } from "../dev/folders.ts";
+import { root } from "../rig/machine/folders.ts";
 import { type Bar, chartSvg, type Panel } from "./chart.ts";
 import { type Contestant, type Name, type Operation, operations } from "./contestants/contestant.ts";
 import {

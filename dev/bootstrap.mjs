@@ -1,5 +1,5 @@
-// Runs a script of this folder: `node dev/bootstrap.mjs SCRIPT.ts ARGS…`. Works on Node 18, before anything is
-// installed: brings the locked dependencies first, the pinned Node among them, which then runs the script.
+// Runs a script of this repository: `node dev/bootstrap.mjs SCRIPT.ts ARGS…`. Works on Node 18, before anything
+// is installed: it first installs the locked dependencies. One of them is the pinned Node, which then runs the script.
 
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -20,7 +20,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Does node_modules hold what package-lock.json names? npm writes the second file last of all. */
+/** Does node_modules hold what package-lock.json names? npm writes the second file at the very end. */
 function isInstalled() {
   const locked = packages("package-lock.json");
   const installed = packages("node_modules/.package-lock.json");
@@ -41,7 +41,7 @@ function packages(file) {
   }
 }
 
-/** On stderr, because stdout belongs to the script. */
+/** Reports on stderr, because stdout belongs to the script. */
 async function install() {
   const start = Date.now();
   const seconds = () => `${Math.round((Date.now() - start) / 1000)} s`;
@@ -58,7 +58,7 @@ async function install() {
   });
   clearInterval(timer);
   process.stderr.write(`${terminal ? `\r${text}` : ""} ${seconds()}\n`);
-  // Behind the reason npm explains all its options.
+  // After the reason npm explains all its options.
   if (code !== 0) throw new Error(`npm ci failed:\n${said.trim().split("\n").slice(0, 15).join("\n")}`);
 }
 
@@ -68,19 +68,19 @@ function pinnedNode() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major > 22 || (major === 22 && minor >= 18)) return process.execPath;
   throw new Error(
-    `There is no Node of our own for ${process.platform}-${process.arch}: install Node 22.18 or newer.`,
+    `No pinned Node is available for ${process.platform}-${process.arch}: install Node 22.18 or newer.`,
   );
 }
 
-/** Runs a program and answers with its exit code; signals to us are signals to it. */
+/** Runs a program, passes signals on to it, and returns its exit code. */
 function run(program, args, env, stdio = "inherit", onError = undefined) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: root, env, stdio, shell: windows && program === "npm" });
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-      // A terminal sends Ctrl-C to all of us by itself; once is enough.
+      // A terminal sends Ctrl-C to the child as well; once is enough.
       process.on(name, () => (name === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(name)));
     }
-    // npm stops only the shell between us: whoever waits for this is gone then, and a stop was meant.
+    // A stopped npm stops only the shell between it and us. A new parent therefore means that we should stop.
     const parent = process.ppid;
     const orphaned = setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), 500);
     child.stderr?.setEncoding("utf8").on("data", onError);

@@ -1,7 +1,7 @@
-// `npm run docs`: makes what docs/ holds of the real thing anew. docs/api.md from the doc comments, and pictures of what
-// our commands print, run in a clone of this repository on a Keycloak of its own.
+// `npm run docs`: writes the generated files in docs/. docs/api.md comes from the doc comments. The pictures show what our
+// commands print, run in a copy of this clone with a Keycloak of its own.
 //   --api    only docs/api.md
-//   --check  changes nothing, and fails where docs/api.md is not what the doc comments say
+//   --check  changes nothing, and fails if docs/api.md does not agree with the doc comments
 
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
@@ -9,14 +9,14 @@ import path from "node:path";
 import { parseArgs, stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 import getPort from "get-port";
-import { changeMapper, changeUser, doByHand } from "../test/support/by-hand.ts";
-import { TestRealm } from "../test/support/keycloak.ts";
-import { apiFile, apiReference } from "./api-reference.ts";
-import { copyClone } from "./clone.ts";
-import { neutralEnvironment } from "./environment.ts";
-import { root } from "./folders.ts";
-import { failWith, runSteps } from "./steps.ts";
-import { terminalSvg } from "./terminal-svg.ts";
+import { failWith, runSteps } from "../rig/console/steps.ts";
+import { changeMapper, changeUser, doByHand } from "../rig/keycloak/by-hand.ts";
+import { TestRealm } from "../rig/keycloak/realm.ts";
+import { copyClone } from "../rig/machine/clone.ts";
+import { root } from "../rig/machine/folders.ts";
+import { neutralEnvironment } from "../rig/pulumi/environment.ts";
+import { apiFile, apiReference } from "./docs/api-reference.ts";
+import { terminalSvg } from "./docs/terminal-svg.ts";
 
 const customersPassword = "Of the customer, 1!";
 
@@ -36,9 +36,9 @@ try {
 async function check(): Promise<void> {
   const is = await readFile(apiFile, "utf8").catch(() => "");
   if (is !== (await apiReference())) {
-    throw new Error("docs/api.md is not what the doc comments say: run 'npm run docs -- --api'.");
+    throw new Error("docs/api.md does not agree with the doc comments: run 'npm run docs -- --api'.");
   }
-  console.log("docs/api.md is what the doc comments say.");
+  console.log("docs/api.md agrees with the doc comments.");
 }
 
 async function make(onlyApi: boolean): Promise<void> {
@@ -62,16 +62,20 @@ async function pictures(report: (line: string) => void): Promise<void> {
     const env = environment(port);
     const run = async (command: string, ...args: string[]) => {
       report(`${command} ${args[0] ?? ""}`);
-      const result = await execa(process.execPath, ["dev/bootstrap.mjs", `dev/${command}.ts`, ...args], {
-        cwd: folder,
-        env,
-        extendEnv: false,
-        stdin: "ignore",
-        all: true,
-        reject: false,
-        cancelSignal: abort.signal,
-        forceKillAfterDelay: false,
-      });
+      const result = await execa(
+        process.execPath,
+        ["dev/bootstrap.mjs", command === "drift" ? "drift/drift.ts" : `dev/${command}.ts`, ...args],
+        {
+          cwd: folder,
+          env,
+          extendEnv: false,
+          stdin: "ignore",
+          all: true,
+          reject: false,
+          cancelSignal: abort.signal,
+          forceKillAfterDelay: false,
+        },
+      );
       abort.signal.throwIfAborted();
       return { exitCode: result.exitCode, text: result.all };
     };
@@ -111,7 +115,7 @@ async function scenes(port: number, folder: string, run: Run): Promise<void> {
   secrets.push(password, passphrase);
   await picture("start", "npm start: from nothing to a verified token", "npm start", lastOf(started));
 
-  // A realm as people leave it who followed the guide by hand, nearly to the end.
+  // A realm where somebody followed the guide by hand, nearly to the end.
   process.env.TEST_KEYCLOAK_URL = `http://localhost:${port}`;
   process.env.TEST_KEYCLOAK_PASSWORD = password;
   const realm = await TestRealm.create({}, {}, "tenant-1");
@@ -146,18 +150,18 @@ async function scenes(port: number, folder: string, run: Run): Promise<void> {
   );
 }
 
-/** Neither do the pictures depend on how the caller's terminal looks. */
+/** The pictures must not depend on the caller's terminal, either. */
 function environment(port: number): Record<string, string | undefined> {
   const { NO_COLOR: _noColor, CI: _ci, ...neutral } = neutralEnvironment();
   return { ...neutral, KEYCLOAK_PORT: `${port}`, FORCE_COLOR: "1" };
 }
 
-/** What stands at the end; what was shown meanwhile is gone from a terminal by then. */
+/** What a terminal shows at the end, without progress that has been overwritten. */
 function lastOf(text: string): string {
   return linesWithout(text, /^[❯›]/);
 }
 
-/** A plan's lines, and no settings that the reader knows; the CLI's order of resources is another in every run. */
+/** The lines of a plan in a fixed order, since the CLI's varies, and without settings that the reader knows. */
 function planOf(text: string): string {
   const order = ["AudienceMapper", "RealmRole", "User", "Password", "RoleMappings", "TokenCheck"];
   const told = /^(plan|adopts|corrects|mapper|role|username)$/;
@@ -184,7 +188,7 @@ function linesWithout(text: string, what: RegExp): string {
   return lines.join("\n");
 }
 
-/** What is another on every run. */
+/** Masks what differs from run to run. */
 function masked(text: string, port: number): string {
   return text
     .replaceAll(`localhost:${port}`, "localhost:8080")
@@ -193,12 +197,12 @@ function masked(text: string, port: number): string {
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "…");
 }
 
-/** Nothing of this machine, of this run, or secret may get into a file that is committed. */
+/** Nothing secret, and nothing about this machine or run, may get into a committed file. */
 function refuseNoise(text: string, more: string[]): void {
   const unwanted = [root, homedir(), tmpdir(), ...more];
   if (/[0-9a-f]{8}-[0-9a-f]{4}-|\d\d:\d\d:\d\d/.test(text) || unwanted.some((each) => text.includes(each))) {
     throw new Error(
-      "A picture holds a path, an id, a time or a secret of this run: see dev/docs.ts, masked.",
+      "A picture holds a path, an id, a time or a secret of this run: see `masked` in dev/docs.ts.",
     );
   }
 }

@@ -1,24 +1,24 @@
-// `npm run test:matrix`: the main path and drift made up by chance on every Keycloak that we say we support, one server at a
-// time, and the result of each in docs/versions.md. With versions as arguments: those alone, and the file stays as it is.
+// `npm run test:matrix`: runs the main path and random drift on every Keycloak that we support, one server at a time, and
+// writes the results to docs/versions.md. With versions as arguments it runs only those, and leaves the file alone.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { execa } from "execa";
-import { root } from "./folders.ts";
-import { keycloakVersion } from "./keycloak.ts";
+import { keycloakVersion } from "../rig/keycloak/server.ts";
+import { root } from "../rig/machine/folders.ts";
 
-/** One of each release that operators still run; the newest that Maven Central carries where three numbers matter. */
+/** One version of each release that operators still run: the newest that Maven Central carries. */
 const versions = ["18.0.2", "20.0.5", "22.0.5", "24.0.5", "25.0.6", "26.0.8", "26.4.7", keycloakVersion];
-/** Fresh realm, second up, adoption of realms done by hand, drift and repair, destroy: through the real CLI. */
+/** Through the real CLI: fresh realm, second up, adoption of realms configured by hand, drift and repair, destroy. */
 const mainPath = ["fresh-realm", "adopt", "drift"].map((name) => `test/cli/${name}.test.ts`);
-/** The other tests of drift take longer than all of these. */
+/** Only these tests: the others of drift take longer than all of them. */
 const titles = [
   "one up makes a fresh realm ready*",
   "a realm that *",
   "watching*",
   "*combinations of drift*",
 ];
-/** The property test of drift, with so many combinations on each. */
+/** The property test of drift, with this many combinations on each server. */
 const drift = { file: "test/properties/drift.test.ts", runs: 20 };
 
 interface Result {
@@ -77,17 +77,17 @@ function tableOf(all: readonly Result[]): string {
 function pageOf(content: string): string {
   return `# Keycloak versions
 
-Written by \`npm run test:matrix\` on ${new Date().toISOString().slice(0, 10)}. On each of these servers, from Maven Central and with an
-empty database, the main path is run through the real Pulumi CLI: a fresh realm is previewed, made ready and proven
-with a token; a second run changes nothing; drift is shown in words and repaired; a realm done by hand, right or wrong
-in everything, is adopted; and destroy leaves the realm as it was found. Tests:
+Written by \`npm run test:matrix\` on ${new Date().toISOString().slice(0, 10)}. Each of these servers comes from Maven Central and starts with an
+empty database. The main path runs through the real Pulumi CLI: a fresh realm is previewed, made ready and proven
+with a token; a second run changes nothing; drift is shown in words and repaired; a realm configured by hand, all right or
+all wrong, is adopted; and destroy leaves the realm as it was found. Tests:
 ${mainPath.map((file) => `\`${file}\``).join(", ")}.
-Then ${drift.runs} combinations of drift on all five objects (\`${drift.file}\`): each previews a clean realm before the
-drift and, where it can be repaired, after it, so there are more than ${drift.runs} previews a release that must not give a false alarm.
+Then come ${drift.runs} combinations of drift on all five objects (\`${drift.file}\`). Each previews a clean realm before the
+drift and, if the drift can be repaired, after it: more than ${drift.runs} previews per release that must not raise a false alarm.
 
 ${content}
 
-"Took" holds the server's start, on a machine that may be busy: it is no benchmark. One version alone, or any other
-test on it: \`npm test -- --keycloak 24.0.5 test/cli/drift.test.ts\`.
+"Took" includes the server's start on a machine that may be busy, so it is not a benchmark. To run one version, or any
+other test on it: \`npm test -- --keycloak 24.0.5 test/cli/drift.test.ts\`.
 `;
 }

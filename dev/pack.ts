@@ -1,17 +1,17 @@
-// Around `npm pack` and `npm publish` (scripts `prepack` and `postpack`): JavaScript, declarations and source maps in
-// dist/, and for as long as the packing takes a package.json that points there. The repository itself runs its .ts.
+// Runs around `npm pack` and `npm publish`, as `prepack` and `postpack`. It compiles JavaScript, declarations and source
+// maps into dist/, and while npm packs, package.json points there. The repository itself runs its .ts files.
 
 import { spawn } from "node:child_process";
 import { glob, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { local, root } from "./folders.ts";
-import { listProcesses } from "./processes.ts";
-import { failWith } from "./steps.ts";
+import { failWith } from "../rig/console/steps.ts";
+import { local, root } from "../rig/machine/folders.ts";
+import { listProcesses } from "../rig/machine/processes.ts";
 
 const manifest = path.join(root, "package.json");
-/** The repository's own package.json while the published one is in its place. */
+/** Keeps the repository's own package.json while the published one is in its place. */
 const kept = path.join(local, "package.json");
 const dist = path.join(root, "dist");
 
@@ -39,8 +39,8 @@ async function compile(): Promise<void> {
     reject: false,
     stdin: "ignore",
   });
-  if (failed) throw new Error(`tsc is not satisfied:\n${all}`);
-  // tsc rewrites the imports of the JavaScript, but leaves the declarations pointing at sources that are not packed.
+  if (failed) throw new Error(`tsc failed:\n${all}`);
+  // tsc rewrites imports in JavaScript only; declarations would point at sources that are not packed.
   for await (const file of glob("**/*.d.ts", { cwd: dist })) {
     const declaration = path.join(dist, file);
     const text = await readFile(declaration, "utf8");
@@ -48,7 +48,7 @@ async function compile(): Promise<void> {
   }
 }
 
-/** The published package.json: its entry points in dist/, and nothing that only matters in the repository. */
+/** The published package.json: with entry points in dist/, and without what matters only in the repository. */
 function published(text: string): string {
   const {
     scripts: _scripts,
@@ -67,7 +67,7 @@ function published(text: string): string {
   const main = exports["."] ?? "";
   const all = {
     ...rest,
-    // For tools that do not read `exports`, TypeScript's `moduleResolution: node` among them.
+    // For tools that do not read `exports`, such as TypeScript with `moduleResolution: node`.
     main: built(main, ".js"),
     types: built(main, ".d.ts"),
     exports: Object.fromEntries(entryPoints),
@@ -75,7 +75,7 @@ function published(text: string): string {
   return `${JSON.stringify(all, undefined, 2)}\n`;
 }
 
-/** Puts the repository's package.json back, unless somebody has done so, or edited the file, meanwhile. */
+/** Puts the repository's package.json back, unless the file has been restored or edited in the meantime. */
 async function restore(): Promise<void> {
   const text = await readFile(kept, "utf8").catch(() => undefined);
   if (text === undefined) return;
@@ -90,7 +90,7 @@ async function replace(file: string, text: string): Promise<void> {
   await rename(fresh, file);
 }
 
-/** A process that restores when the packing ends without `postpack`: npm skips it after a failure. */
+/** Starts a process that restores after npm has ended, because npm skips `postpack` after a failure. */
 async function startGuard(): Promise<void> {
   const packer = await packerPid();
   if (packer === undefined) return;
@@ -107,7 +107,7 @@ async function guard(packer: number): Promise<void> {
   await restore();
 }
 
-/** npm, above dev/bootstrap.mjs and the shell that npm runs scripts in; unknown where processes cannot be listed. */
+/** The pid of npm, above dev/bootstrap.mjs and npm's shell. Undefined where processes cannot be listed. */
 async function packerPid(): Promise<number | undefined> {
   const all = await listProcesses().catch(() => []);
   const parentOf = (pid: number | undefined) => all.find((process) => process.pid === pid)?.parent;

@@ -1,82 +1,17 @@
 // `npm run pulumi -- ARGS`: the pinned Pulumi CLI in the local environment.
 
-import { readFile, writeFile } from "node:fs/promises";
-import path from "node:path";
-import { execa } from "execa";
-import { ensureEngine, ensureKeycloakPlugin, pulumi } from "./engine.ts";
-import { localEnvironment } from "./environment.ts";
-import { root } from "./folders.ts";
-import { failWith } from "./steps.ts";
+import { failWith } from "../rig/console/steps.ts";
+import { ensureEngine, ensureKeycloakPlugin } from "../rig/pulumi/engine.ts";
+import { runPulumi } from "../rig/pulumi/run.ts";
 
-export interface PulumiOptions {
-  /** Gets every line as it comes; without it the caller's own terminal is used. */
-  onLine?: (line: string) => void;
-  /** Aborted, the CLI is asked to cancel what it does, and tidies up. */
-  signal?: AbortSignal;
-}
-
-export interface PulumiResult {
-  exitCode: number;
-  stdout: string;
-  stderr: string;
-}
-
-/**
- * Runs the CLI on this repository's program. Without `encryptionsalt` in Pulumi.dev.yaml it takes the salt from the
- * state and writes it into that file; that belongs to this clone's own passphrase, so a file without it stays without.
- */
-export async function runPulumi(args: string[], { onLine, signal }: PulumiOptions): Promise<PulumiResult> {
-  const file = path.join(root, "Pulumi.dev.yaml");
-  const before = await readFile(file, "utf8").catch(() => "");
-  const note = function* (line: unknown) {
-    onLine?.(`${line}`);
-    yield line;
-  };
-  const result = await execa(pulumi, args, {
-    cwd: root,
-    env: await localEnvironment(stackOf(args)),
-    extendEnv: false,
-    reject: false,
-    ...(onLine ? { stdin: "ignore", stdout: note, stderr: note } : { stdio: "inherit" }),
-    cancelSignal: signal,
-    killSignal: "SIGINT",
-    forceKillAfterDelay: false,
-  });
-  await leaveOut(salt, file, before);
-  if (result.exitCode === undefined && !signal?.aborted)
-    throw new Error(result.originalMessage ?? "The Pulumi CLI failed.");
-  const { exitCode = 130, stdout, stderr } = result;
-  return { exitCode, stdout: `${stdout ?? ""}`, stderr: `${stderr ?? ""}` };
-}
-
-/** The stack that a command names. */
-function stackOf(args: string[]): string | undefined {
-  const at = args.findIndex((arg) => /^(--stack|-s)(=|$)/.test(arg));
-  return at < 0 ? undefined : (/=(.*)/.exec(args[at] ?? "")?.[1] ?? args[at + 1]);
-}
-
-const salt = /^encryptionsalt: .*\n?/m;
-
-async function leaveOut(part: RegExp, file: string, before: string) {
-  const after = await readFile(file, "utf8").catch(() => "");
-  // With secrets in it, the file is of no use without its salt.
-  if (part.test(before) || !part.test(after) || /^\s+secure: /m.test(after)) return;
-  const rest = after.replace(part, "");
-  // The CLI also puts its own quotes around values.
-  const unquoted = (text: string) => text.replaceAll('"', "");
-  await writeFile(file, unquoted(rest) === unquoted(before) ? before : rest);
-}
-
-if (import.meta.main) {
-  try {
-    await ensureEngine((line) => console.error(line));
-    await ensureKeycloakPlugin((line) => console.error(line));
-    const abort = new AbortController();
-    // Ctrl-C reaches the CLI by itself; it tidies up, and we wait for it.
-    process.on("SIGINT", () => process.stdin.isTTY || abort.abort());
-    process.on("SIGTERM", () => abort.abort());
-    process.exitCode = (await runPulumi(process.argv.slice(2), { signal: abort.signal })).exitCode;
-  } catch (error) {
-    failWith(error);
-  }
+try {
+  await ensureEngine((line) => console.error(line));
+  await ensureKeycloakPlugin((line) => console.error(line));
+  const abort = new AbortController();
+  // Ctrl-C reaches the CLI by itself; it tidies up, and we wait for it.
+  process.on("SIGINT", () => process.stdin.isTTY || abort.abort());
+  process.on("SIGTERM", () => abort.abort());
+  process.exitCode = (await runPulumi(process.argv.slice(2), { signal: abort.signal })).exitCode;
+} catch (error) {
+  failWith(error);
 }

@@ -1,10 +1,10 @@
-// `npm start`: everything from a fresh clone to a verified token. What is there already is left as it is.
+// `npm start`: does everything from a fresh clone to a verified token. What exists already stays as it is.
 
-import { builtPluginWarning } from "./engine.ts";
-import { ensureLocalKeycloak } from "./local-keycloak.ts";
-import { runPulumi } from "./pulumi.ts";
-import { engineSteps, failWith, runSteps, type Step } from "./steps.ts";
-import { summary } from "./summary.ts";
+import { engineSteps, failWith, runSteps, type Step } from "../rig/console/steps.ts";
+import { ensureLocalKeycloak } from "../rig/keycloak/local.ts";
+import { builtPluginWarning } from "../rig/pulumi/engine.ts";
+import { runPulumi } from "../rig/pulumi/run.ts";
+import { summary } from "./start/summary.ts";
 
 const stack = "dev";
 const abort = new AbortController();
@@ -23,7 +23,7 @@ const keycloak: Step = process.env.KEYCLOAK_URL
       },
     };
 
-/** Runs the CLI and, should it fail, throws what it said. */
+/** Runs the CLI. @throws Error with its output if it fails */
 async function pulumi(args: string[], show: (line: string) => void = () => {}): Promise<string> {
   const said: string[] = [];
   let headings: string[] = [];
@@ -44,14 +44,14 @@ async function pulumi(args: string[], show: (line: string) => void = () => {}): 
   return stdout;
 }
 
-/** Progress, for the end of each step is told, too; and what is said of a plugin that was built here. */
+/** Progress, since the end of each step is shown as well; and warnings about a plugin that was built here. */
 const isNoise = (line: string) =>
   line.trim() === "" ||
   line.startsWith("@ ") ||
   / (creating|updating|deleting|replacing|running) (\(\d+s\) )?$/.test(line) ||
   builtPluginWarning.test(line);
 
-/** Told only if something else than noise stands under it. */
+/** A heading is shown only if something other than noise follows it. */
 const isHeading = (line: string) => /^(Diagnostics:| {2}\S+ \(.+\):)$/.test(line.trimEnd());
 
 const indent = (line: string) => line.length - line.trimStart().length;

@@ -1,13 +1,13 @@
-// `npm stop`: stops this clone's Keycloak; its data stays.
+// `npm stop`: stops this clone's Keycloak and keeps its data.
 
-import { stopLocalKeycloak } from "./local-keycloak.ts";
-import { failWith } from "./steps.ts";
+import { failWith } from "../rig/console/steps.ts";
+import { stopLocalKeycloak } from "../rig/keycloak/local.ts";
 
 try {
   console.log(
     (await stopLocalKeycloak())
       ? "Keycloak is stopped; its data stays."
-      : "No Keycloak of this clone is running.",
+      : "This clone's Keycloak is not running.",
   );
 } catch (error) {
   failWith(error);

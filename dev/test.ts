@@ -1,22 +1,24 @@
-// `npm test`: lint, then every test against the real engine and a real Keycloak of its own. Further arguments go to ava.
-// `--suite NAME`: one of the suites below alone, in its long form, with `--runs N` and `--seed N` where it makes up its
-// cases. `--keycloak VERSION`: on that Keycloak. `--no-lint`: leaves that out. The last line is "N passed, N failed".
+// `npm test`: runs lint, then every test, with the real engine and a Keycloak of its own. The last line is
+// "N passed, N failed". Arguments that are not listed here go to ava.
+//   --suite NAME        only this suite, in its long form; `--runs N` and `--seed N` if it generates its cases
+//   --keycloak VERSION  on this Keycloak
+//   --no-lint           without lint
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
-import { neutralEnvironment, toolPath } from "./environment.ts";
-import { compileCache, root } from "./folders.ts";
-import { type RunningKeycloak, shortLived, startKeycloak, stopKeycloak } from "./keycloak.ts";
-import { endProcesses, listProcesses } from "./processes.ts";
-import { engineSteps, failWith, runSteps } from "./steps.ts";
-import { ensureToxiproxy } from "./toxiproxy.ts";
+import { engineSteps, failWith, runSteps } from "../rig/console/steps.ts";
+import { ensureToxiproxy } from "../rig/go/toxiproxy.ts";
+import { type RunningKeycloak, shortLived, startKeycloak, stopKeycloak } from "../rig/keycloak/server.ts";
+import { compileCache, root } from "../rig/machine/folders.ts";
+import { endProcesses, listProcesses } from "../rig/machine/processes.ts";
+import { neutralEnvironment, toolPath } from "../rig/pulumi/environment.ts";
 
 interface Suite {
   readonly files: readonly string[];
-  /** What its tests read to run in their long form. */
+  /** Variables that make its tests run in their long form. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -26,8 +28,8 @@ const version = option("--keycloak");
 const runs = option("--runs");
 const seed = option("--seed");
 const suites: Readonly<Record<string, Suite>> = {
-  /** Needs neither engine nor Keycloak. */
-  unit: { files: ["test/unit/**/*.test.ts", "components/**/*.test.ts"] },
+  /** Tests of pure code, which need neither engine nor Keycloak. */
+  unit: { files: ["{program,components,drift,rig,dev,bench}/**/*.test.ts", "test/unit/**/*.test.ts"] },
   properties: { files: ["test/properties/*.test.ts"], environment: { TEST_RUNS: runs, TEST_SEED: seed } },
   faults: {
     files: ["test/provider/faults.test.ts", "test/provider/restart.test.ts"],
@@ -45,12 +47,12 @@ const suiteName = option("--suite");
 const suite = suiteName === undefined ? undefined : suites[suiteName];
 const unit = suite !== undefined && suite === suites.unit;
 
-// A file of tests waits much for Keycloak and the CLI. In CI ava itself would take two, whatever the machine has.
+// Test files spend much time waiting for Keycloak and the CLI. In CI ava would use two workers on every machine.
 const workers = avaArguments.some((each) => /^(--concurrency|-c)\b/.test(each))
   ? []
   : ["--concurrency", `${Math.min(availableParallelism() + 1, 8)}`];
 
-// Every process of this run carries this, and so it is found again, whatever became of those that started it.
+// Every process of this run has this in its environment, so it can be found after its parent has ended.
 const mark = `KEYCLOAK_APISIX_TEST_RUN=${randomUUID()}`;
 const bin = (name: string) => path.join(root, "node_modules", ".bin", name);
 
@@ -59,12 +61,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
   process.on(signal, () => abort.abort(new Error("Stopped.")));
 
 const counts = { passed: 0, failed: 0 };
-// Tests keep their files here. The system's own name for it, since programs compare paths.
+// Tests keep their files here. `realpath`, because programs compare paths.
 const folder = await realpath(await mkdtemp(path.join(tmpdir(), "keycloak-apisix-")));
 const keycloakHome = path.join(folder, "keycloak");
 try {
   if (suiteName !== undefined && !suite) {
-    throw new Error(`There is no suite '${suiteName}': choose one of ${Object.keys(suites).join(", ")}.`);
+    throw new Error(`Unknown suite '${suiteName}': choose one of ${Object.keys(suites).join(", ")}.`);
   }
   const environment = await testEnvironment();
   if (!unit) {
@@ -79,7 +81,8 @@ try {
           const program = await ensureToxiproxy((line) => {
             task.output = line;
           });
-          if (!program) return task.skip("Toxiproxy: there is no Go to build it, so its tests are skipped");
+          if (!program)
+            return task.skip("Toxiproxy: its tests are skipped, because there is no Go to build it");
           environment.TEST_TOXIPROXY = program;
         },
       },
@@ -117,7 +120,7 @@ try {
     const all = await listProcesses(true);
     return all.filter(({ pid, command }) => pid !== process.pid && command.includes(mark));
   });
-  if (left > 0) console.log(`Ended ${left} processes that the tests had left running.`);
+  if (left > 0) console.log(`Ended ${left} processes that the tests left running.`);
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 if (counts.failed > 0) process.exitCode = abort.signal.aborted ? 130 : 1;
@@ -159,13 +162,13 @@ async function lint() {
       reject: false,
       stdin: "ignore",
     });
-    if (failed) throw new Error(`${name} is not satisfied:\n${all}`);
+    if (failed) throw new Error(`${name} failed:\n${all}`);
   }
 }
 
 /**
- * Runs ava and counts. Of its reporters only the default one survives a test that ends its process or hangs. A run that
- * breaks off, or runs nothing, has failed whatever it reported.
+ * Runs ava and counts the results in its output: only its default reporter survives a test that hangs or ends its process.
+ * A run that breaks off or runs no test has failed, whatever it reported.
  */
 async function runTests(environment: Record<string, string | undefined>) {
   let ticks = 0;
@@ -178,7 +181,7 @@ async function runTests(environment: Record<string, string | undefined>) {
     stdout: [
       function* (line: unknown) {
         if (/^ {2}✔ /.test(`${line}`)) ticks += 1;
-        // The figures stand below the last rule.
+        // The totals follow the last rule.
         summary = /^ *─$/.test(`${line}`) ? [] : [...summary, `${line}`];
         yield line;
       },
@@ -191,10 +194,10 @@ async function runTests(environment: Record<string, string | undefined>) {
   });
   const figure = (what: RegExp) =>
     summary.map((line) => Number(what.exec(line)?.[1] ?? 0)).reduce((sum, each) => sum + each, 0);
-  // Where something failed, ava does not say how many passed.
+  // If something failed, ava does not say how many tests passed.
   counts.passed = figure(/^ *(\d+) tests? passed/) || ticks;
   counts.failed = figure(/^ *(\d+) (?:(?:tests?|hooks?) failed|unhandled|uncaught|tests? remained)/);
   abort.signal.throwIfAborted();
-  if (counts.passed + counts.failed === 0) throw new Error("No test was run.");
+  if (counts.passed + counts.failed === 0) throw new Error("No test ran.");
   if (exitCode !== 0 && counts.failed === 0) throw new Error("ava failed: see above.");
 }

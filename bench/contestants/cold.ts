@@ -2,7 +2,7 @@
 // theirs in a project as `pulumi new` lays it out (CommonJS, type-checked) without ts-node's cache. One realm is enough.
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { root } from "../../dev/folders.ts";
+import { root } from "../../rig/machine/folders.ts";
 import type { Contestant } from "./contestant.ts";
 import { pulumiProject, reexport } from "./pulumi-program.ts";
 

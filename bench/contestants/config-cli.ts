@@ -2,7 +2,7 @@
 // and removes nothing that is not in its files.
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { server } from "../../test/support/keycloak.ts";
+import { server } from "../../rig/keycloak/realm.ts";
 import { customer } from "../realms.ts";
 import type { Command, Contestant } from "./contestant.ts";
 

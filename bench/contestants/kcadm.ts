@@ -1,7 +1,7 @@
 // The same work as a kcadm.sh script. It shows nothing beforehand and takes nothing back.
 import path from "node:path";
-import { ensureKeycloakDistribution } from "../../dev/keycloak.ts";
-import { server } from "../../test/support/keycloak.ts";
+import { server } from "../../rig/keycloak/realm.ts";
+import { ensureKeycloakDistribution } from "../../rig/keycloak/server.ts";
 import { customer } from "../realms.ts";
 import type { Command, Contestant } from "./contestant.ts";
 

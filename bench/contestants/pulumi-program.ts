@@ -2,9 +2,9 @@
 // `up` and `destroy` run with --skip-preview, as `npm start` and CI do: the preview is a figure of its own.
 import { cp, rm } from "node:fs/promises";
 import path from "node:path";
-import { pulumi } from "../../dev/engine.ts";
-import { root } from "../../dev/folders.ts";
-import { type ProjectOptions, TestProject, type TestStack } from "../../test/support/stack.ts";
+import { root } from "../../rig/machine/folders.ts";
+import { pulumi } from "../../rig/pulumi/engine.ts";
+import { type ProjectOptions, TestProject, type TestStack } from "../../rig/pulumi/project.ts";
 import { customer } from "../realms.ts";
 import type { Command, Given, Operation, Prepared } from "./contestant.ts";
 

@@ -1,6 +1,6 @@
 // Keycloak's own floor: the very requests of our clean preview, sent again by a process that is warm already, on
 // connections that stay open, with one login.
-import { server } from "../../test/support/keycloak.ts";
+import { server } from "../../rig/keycloak/realm.ts";
 import type { LoggedRequest } from "../access-log.ts";
 import type { Name, Operation } from "./contestant.ts";
 

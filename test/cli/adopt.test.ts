@@ -1,6 +1,6 @@
 // Realms where everything is there already: done by hand and right, or done by hand and wrong in everything.
 import test from "ava";
-import { doByHand, doEverythingWrong, withoutPasswords } from "../support/by-hand.ts";
+import { doByHand, doEverythingWrong, withoutPasswords } from "../../rig/keycloak/by-hand.ts";
 import { given, password, sameRealm, succeeded, warnings } from "../support/given.ts";
 
 const children = ["audience", "user", "password", "role", "role-mappings"];

@@ -1,6 +1,8 @@
 // Bad input: the preview says in one clear sentence what is wrong, and nothing has changed.
 import test from "ava";
-import { changeClient } from "../support/by-hand.ts";
+import { changeClient } from "../../rig/keycloak/by-hand.ts";
+import { server } from "../../rig/keycloak/realm.ts";
+import type { CliResult, TestStack } from "../../rig/pulumi/project.ts";
 import {
   differences,
   type Given,
@@ -10,8 +12,6 @@ import {
   succeeded,
   warnings,
 } from "../support/given.ts";
-import { server } from "../support/keycloak.ts";
-import type { CliResult, TestStack } from "../support/stack.ts";
 
 interface BadInput {
   readonly what: string;

@@ -1,8 +1,8 @@
 // The way to Keycloak changes: a rotated admin password, another address, several Keycloaks.
 import test from "ava";
-import { doByHand } from "../support/by-hand.ts";
+import { doByHand } from "../../rig/keycloak/by-hand.ts";
+import { server, TestAdmin, TestRealm } from "../../rig/keycloak/realm.ts";
 import { given, password, sameRealm, succeeded, warnings, withoutMarks } from "../support/given.ts";
-import { server, TestAdmin, TestRealm } from "../support/keycloak.ts";
 
 const elsewhere = server.otherUrl;
 

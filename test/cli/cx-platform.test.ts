@@ -4,10 +4,11 @@ import { cp, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import test from "ava";
 import { parse } from "yaml";
-import { keycloakPluginFolder } from "../../dev/engine.ts";
+import { TestRealm } from "../../rig/keycloak/realm.ts";
+import { root } from "../../rig/machine/folders.ts";
+import { keycloakPluginFolder } from "../../rig/pulumi/engine.ts";
+import { TestProject } from "../../rig/pulumi/project.ts";
 import { succeeded } from "../support/given.ts";
-import { TestRealm } from "../support/keycloak.ts";
-import { repository, TestProject } from "../support/stack.ts";
 
 test("the platform makes its tenants ready, and the routes' program writes what APISIX needs", async (t) => {
   const folder = await keycloakPluginFolder();
@@ -15,7 +16,7 @@ test("the platform makes its tenants ready, and the routes' program writes what 
     env: { ...(folder && { PATH: `${folder}${path.delimiter}${process.env.PATH}` }) },
   });
   t.teardown(() => project.delete());
-  await cp(path.join(repository, "examples", "cx-platform"), project.folder, { recursive: true });
+  await cp(path.join(root, "examples", "cx-platform"), project.folder, { recursive: true });
 
   const suffix = randomBytes(3).toString("hex");
   const tenants = ["one", "two", "three"].map((name) => new TestRealm(`t-${suffix}-${name}`));

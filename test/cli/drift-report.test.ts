@@ -2,13 +2,13 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { copyClone } from "../../dev/clone.ts";
-import type { DriftReport } from "../../dev/drift-report.ts";
-import { keycloakPluginFolder } from "../../dev/engine.ts";
-import { changeClient, changeUser, doByHand } from "../support/by-hand.ts";
+import type { DriftReport } from "../../drift/report.ts";
+import { changeClient, changeUser, doByHand } from "../../rig/keycloak/by-hand.ts";
+import { server, TestRealm } from "../../rig/keycloak/realm.ts";
+import { copyClone } from "../../rig/machine/clone.ts";
+import { keycloakPluginFolder } from "../../rig/pulumi/engine.ts";
+import { TestProject } from "../../rig/pulumi/project.ts";
 import { password, succeeded } from "../support/given.ts";
-import { server, TestRealm } from "../support/keycloak.ts";
-import { TestProject } from "../support/stack.ts";
 
 async function clone(t: ExecutionContext, env: Record<string, string> = {}): Promise<TestProject> {
   const project = await TestProject.create({ install: copyClone, env });
@@ -38,7 +38,7 @@ test.serial("over all stacks: clean, then drift told apart from what is not appl
   succeeded(t, await production.up());
   const said: string[] = [];
   const drift = async (...args: string[]) => {
-    const result = await project.script("dev/drift.ts", ...args);
+    const result = await project.script("drift/drift.ts", ...args);
     said.push(result.output);
     return result;
   };
@@ -102,13 +102,13 @@ test.serial("over all stacks: clean, then drift told apart from what is not appl
   t.regex(all.stdout, new RegExp(`^ {4}${byHand.name}-user +not yet applied +will be adopted$`, "m"));
   t.regex(all.stdout, /^3 stacks: 1 drift, 2 not yet applied$/m);
 
-  const notTold = await drift("--stack", "eu", "--stack", "nope");
-  t.is(notTold.exitCode, 1, notTold.output);
-  t.regex(notTold.stdout, /^Stack eu: not yet applied$/m);
-  t.regex(notTold.stdout, /^Stack nope: could not be told\n {2}no stack named 'nope' found$/m);
+  const unchecked = await drift("--stack", "eu", "--stack", "nope");
+  t.is(unchecked.exitCode, 1, unchecked.output);
+  t.regex(unchecked.stdout, /^Stack eu: not yet applied$/m);
+  t.regex(unchecked.stdout, /^Stack nope: could not be checked\n {2}no stack named 'nope' found$/m);
   const other = await project
     .with({ KEYCLOAK_URL: "http://localhost:1" })
-    .script("dev/drift.ts", "--json", "--stack", "production");
+    .script("drift/drift.ts", "--json", "--stack", "production");
   t.is(other.exitCode, 1, other.output);
   const unreached = (JSON.parse(other.stdout) as DriftReport).stacks[0];
   t.is(unreached?.result, "unknown");
@@ -125,7 +125,7 @@ test.serial("over all stacks: clean, then drift told apart from what is not appl
     "keycloak:username": server.username,
     "keycloak:password": server.password,
   });
-  const named = await alone.script("dev/drift.ts", "--stack", "far");
+  const named = await alone.script("drift/drift.ts", "--stack", "far");
   t.is(named.exitCode, 3, named.output);
   said.push(named.output);
 
@@ -146,7 +146,7 @@ test.serial("of a stack that owns its realm, realm and client are compared too",
     ownRealm: "true",
     customerPassword: password,
   });
-  const before = await project.script("dev/drift.ts", "--json");
+  const before = await project.script("drift/drift.ts", "--json");
   t.is(before.exitCode, 3, before.output);
   const planned = (JSON.parse(before.stdout) as DriftReport).stacks[0]?.resources ?? [];
   t.is(planned.length, 8, "realm, client, and the component's six");
@@ -155,19 +155,19 @@ test.serial("of a stack that owns its realm, realm and client are compared too",
   );
 
   succeeded(t, await stack.up());
-  const clean = await project.script("dev/drift.ts");
+  const clean = await project.script("drift/drift.ts");
   succeeded(t, clean);
 
   await changeClient(realm, { standardFlowEnabled: true });
   await realm.admin("PUT", "", { ...(await realm.admin("GET", "")), enabled: true, displayName: "theirs" });
   await changeUser(realm, { emailVerified: false });
-  const drifted = await project.script("dev/drift.ts");
+  const drifted = await project.script("drift/drift.ts");
   t.is(drifted.exitCode, 2, drifted.output);
   t.regex(drifted.stdout, /-cim +drift +standardFlowEnabled: true, should be false$/m);
   t.regex(drifted.stdout, /-user +drift +emailVerified: false, should be true$/m);
   t.regex(drifted.stdout, /up --refresh --run-program --stack own$/m);
 
-  const without = await project.script("dev/drift.ts", "--no-refresh", "--json");
+  const without = await project.script("drift/drift.ts", "--no-refresh", "--json");
   t.is(without.exitCode, 2, without.output);
   const [own] = (JSON.parse(without.stdout) as DriftReport).stacks;
   t.deepEqual(own?.notCompared, [realm.name, `${realm.name}-cim`]);
@@ -180,7 +180,7 @@ test.serial("of a stack that owns its realm, realm and client are compared too",
 test.serial("bad arguments, and no stack at all, are told in a sentence", async (t) => {
   const project = await clone(t);
   const refused = async (args: string[], words: RegExp) => {
-    const { exitCode, stdout, output } = await project.script("dev/drift.ts", ...args);
+    const { exitCode, stdout, output } = await project.script("drift/drift.ts", ...args);
     t.is(exitCode, 1, output);
     t.is(stdout, "");
     t.regex(output, words);

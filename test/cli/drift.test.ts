@@ -1,9 +1,9 @@
 // Drift, as somebody sees it who watches a realm with nothing but `pulumi preview`.
 import test from "ava";
-import { changeMapper, changeUser, resetPassword, unmapRoles } from "../support/by-hand.ts";
+import { changeMapper, changeUser, resetPassword, unmapRoles } from "../../rig/keycloak/by-hand.ts";
+import type { TestRealm } from "../../rig/keycloak/realm.ts";
+import type { Step } from "../../rig/pulumi/project.ts";
 import { given, password, succeeded } from "../support/given.ts";
-import type { TestRealm } from "../support/keycloak.ts";
-import type { Step } from "../support/stack.ts";
 
 /** Several are caused at once, of different children; test/properties/drift.test.ts tries them in any combination. */
 interface Drift {

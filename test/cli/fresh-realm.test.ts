@@ -1,8 +1,8 @@
 // A realm with nothing in it but the client: `up` makes it ready, again changes nothing, `destroy` leaves it
 // as it was.
 import test from "ava";
-import { TestRealm } from "../support/keycloak.ts";
-import { TestProject } from "../support/stack.ts";
+import { TestRealm } from "../../rig/keycloak/realm.ts";
+import { TestProject } from "../../rig/pulumi/project.ts";
 
 test("one up makes a fresh realm ready, a second changes nothing, destroy leaves it as found", async (t) => {
   const realm = await TestRealm.create();

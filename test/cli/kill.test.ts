@@ -3,12 +3,12 @@
 // `npm run test:kill -- --runs N --seed N` makes as many as you like; a seed gives the same kills again.
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
-import { doByHand, doEverythingWrong } from "../support/by-hand.ts";
-import { FaultyProxy, type Seen } from "../support/faulty-proxy.ts";
+import { FaultyProxy, type Seen } from "../../rig/faults/faulty-proxy.ts";
+import { doByHand, doEverythingWrong } from "../../rig/keycloak/by-hand.ts";
+import { type Representation, TestRealm } from "../../rig/keycloak/realm.ts";
+import { TestProject, type TestStack } from "../../rig/pulumi/project.ts";
 import { password, succeeded } from "../support/given.ts";
-import { type Representation, TestRealm } from "../support/keycloak.ts";
 import { DoomedUp, type Victim } from "../support/kill.ts";
-import { TestProject, type TestStack } from "../support/stack.ts";
 
 const runs = Number(process.env.TEST_KILLS ?? 3);
 const seed = Number(process.env.TEST_KILL_SEED ?? Date.now() % 1_000_000);

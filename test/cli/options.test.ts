@@ -3,10 +3,10 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import test from "ava";
-import { keycloakPluginFolder } from "../../dev/engine.ts";
-import { doByHand, withoutPasswords } from "../support/by-hand.ts";
+import { doByHand, withoutPasswords } from "../../rig/keycloak/by-hand.ts";
+import { admin, TestRealm } from "../../rig/keycloak/realm.ts";
+import { keycloakPluginFolder } from "../../rig/pulumi/engine.ts";
 import { given, password, sameRealm, succeeded } from "../support/given.ts";
-import { admin, TestRealm } from "../support/keycloak.ts";
 
 const imports = `
 import * as keycloak from "@pulumi/keycloak";

@@ -2,10 +2,10 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { keycloakPluginFolder } from "../../dev/engine.ts";
+import { admin, TestRealm } from "../../rig/keycloak/realm.ts";
+import { keycloakPluginFolder } from "../../rig/pulumi/engine.ts";
+import { TestProject } from "../../rig/pulumi/project.ts";
 import { password, succeeded, warnings } from "../support/given.ts";
-import { admin, TestRealm } from "../support/keycloak.ts";
-import { TestProject } from "../support/stack.ts";
 
 const programOfOnesOwn = (realm: string) => `
 import * as keycloak from "@pulumi/keycloak";

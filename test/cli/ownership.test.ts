@@ -1,7 +1,8 @@
 // What must never be lost: components renamed, removed or reordered, objects made again by hand, two stacks on
 // one realm. Each ends with the realm as it was found, or with a warning that names what was left.
 import test from "ava";
-import { changeUser, doByHand, withoutPasswords } from "../support/by-hand.ts";
+import { changeUser, doByHand, withoutPasswords } from "../../rig/keycloak/by-hand.ts";
+import { TestRealm } from "../../rig/keycloak/realm.ts";
 import {
   differences,
   given,
@@ -11,7 +12,6 @@ import {
   warnings,
   withoutMarks,
 } from "../support/given.ts";
-import { TestRealm } from "../support/keycloak.ts";
 
 /** A program of somebody's own, with components by name; a name may carry further source for its options. */
 const program = (realm: string, ...names: string[]) => `

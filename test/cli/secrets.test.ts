@@ -4,10 +4,10 @@ import { mkdir, readdir, readFile, readlink, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
-import { pulumiHome } from "../../dev/folders.ts";
-import { changeClient, changeUser, resetPassword } from "../support/by-hand.ts";
+import { changeClient, changeUser, resetPassword } from "../../rig/keycloak/by-hand.ts";
+import { TestAdmin } from "../../rig/keycloak/realm.ts";
+import { pulumiHome } from "../../rig/machine/folders.ts";
 import { given, succeeded } from "../support/given.ts";
-import { TestAdmin } from "../support/keycloak.ts";
 import { DoomedUp } from "../support/kill.ts";
 import { filesIn, inTheClear } from "../support/secrets.ts";
 

@@ -1,6 +1,6 @@
 // A setting changes: what is configured anew is done, proven, and shown beforehand.
 import test from "ava";
-import { changeClient } from "../support/by-hand.ts";
+import { changeClient } from "../../rig/keycloak/by-hand.ts";
 import { given, password, sameRealm, succeeded } from "../support/given.ts";
 
 test.serial("a changed password is announced, set, and the only one that works", async (t) => {

@@ -1,9 +1,9 @@
 // Who holds an object, over several commands, stacks and people: the traps of DESIGN ("Ownership"), on a real
 // realm. What must never happen is that something is removed or put back that is another's by now.
 import test from "ava";
+import { server } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { connection, Stack } from "../support/engine.ts";
-import { server } from "../support/keycloak.ts";
 
 test.before(async () => {
   await sharedRealm();

@@ -6,12 +6,12 @@ import test, { type ExecutionContext, type TestFn } from "ava";
 import { decodeJwt, decodeProtectedHeader, SignJWT, UnsecuredJWT } from "jose";
 import { parse } from "yaml";
 import type { OpenidConnectPlugin } from "../../components/index.ts";
-import { type Apache, ensureApache } from "../../dev/apache.ts";
-import { changeMapper } from "../support/by-hand.ts";
-import { Gateway, type PluginConfiguration } from "../support/gateway.ts";
+import { changeMapper } from "../../rig/keycloak/by-hand.ts";
+import { server, TestRealm } from "../../rig/keycloak/realm.ts";
+import { TestProject, type TestStack } from "../../rig/pulumi/project.ts";
+import { type Apache, ensureApache } from "../../rig/servers/apache.ts";
+import { Gateway, type PluginConfiguration } from "../../rig/servers/gateway.ts";
 import { password, succeeded } from "../support/given.ts";
-import { server, TestRealm } from "../support/keycloak.ts";
-import { TestProject, type TestStack } from "../support/stack.ts";
 
 let apache: Apache | undefined;
 let missing = "";

@@ -2,11 +2,11 @@
 // lasts fails within the stated time, in one sentence. `npm run test:faults` runs the long form too: each request of
 // an up and a destroy in turn, with each fault, on HTTP and on TCP, and restart.test.ts.
 import test, { type ExecutionContext } from "ava";
+import { type Decide, type Fault, FaultyProxy, type Seen } from "../../rig/faults/faulty-proxy.ts";
+import { ToxicProxy, toxiproxy } from "../../rig/faults/toxiproxy.ts";
+import { server, TestAdmin } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { CheckFailure, connection, type Declared, Stack } from "../support/engine.ts";
-import { type Decide, type Fault, FaultyProxy, type Seen } from "../support/faulty-proxy.ts";
-import { server, TestAdmin } from "../support/keycloak.ts";
-import { ToxicProxy, toxiproxy } from "../support/toxiproxy.ts";
 
 let proxy: FaultyProxy;
 let toxic: ToxicProxy | undefined;

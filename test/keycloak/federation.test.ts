@@ -1,9 +1,9 @@
 // A customer who comes from a read-only user federation: what can be ensured is, and what cannot is said.
 import test, { type ExecutionContext } from "ava";
+import { TestRealm } from "../../rig/keycloak/realm.ts";
+import { federate, startDirectory } from "../../rig/servers/directory.ts";
 import { asBefore, Corner, configured, warned } from "../support/corner.ts";
-import { federate, startDirectory } from "../support/directory.ts";
 import { Stack } from "../support/engine.ts";
-import { TestRealm } from "../support/keycloak.ts";
 
 /** A realm whose customer has this password in the directory. */
 async function federated(t: ExecutionContext, password: string): Promise<Corner> {

@@ -4,11 +4,11 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "ava";
-import { startKeycloak, stopKeycloak } from "../../dev/keycloak.ts";
+import { FaultyProxy } from "../../rig/faults/faulty-proxy.ts";
+import { server } from "../../rig/keycloak/realm.ts";
+import { startKeycloak, stopKeycloak } from "../../rig/keycloak/server.ts";
 import { asBefore, Corner, deleteRealm, sharedRealm } from "../support/corner.ts";
 import { connection, Stack } from "../support/engine.ts";
-import { FaultyProxy } from "../support/faulty-proxy.ts";
-import { server } from "../support/keycloak.ts";
 
 const long = process.env.TEST_FAULTS === "long" ? test.serial : test.serial.skip;
 

@@ -2,9 +2,9 @@
 // suffice. Each is shown to be needed, and all together to be enough.
 import { randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
+import { admin } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { connection, Stack } from "../support/engine.ts";
-import { admin } from "../support/keycloak.ts";
 
 test.before(async () => {
   await sharedRealm();

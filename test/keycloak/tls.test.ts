@@ -4,10 +4,10 @@ import { createServer, type RequestListener, request } from "node:http";
 import https from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import test, { type ExecutionContext } from "ava";
-import { type Authority, makeAuthority } from "../support/authority.ts";
+import { server } from "../../rig/keycloak/realm.ts";
+import { type Authority, makeAuthority } from "../../rig/servers/authority.ts";
 import { Corner, deleteRealm, sharedRealm } from "../support/corner.ts";
 import { connection, Stack } from "../support/engine.ts";
-import { server } from "../support/keycloak.ts";
 
 test.before(async () => {
   await sharedRealm();

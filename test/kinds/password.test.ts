@@ -2,9 +2,9 @@
 import { pbkdf2Sync, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
+import { locksOut } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
-import { locksOut } from "../support/keycloak.ts";
 
 test.before(async () => {
   await sharedRealm();

@@ -1,9 +1,9 @@
 // The realm role: looked up, made only where it is missing, never changed where it was found.
 import test from "ava";
+import { FaultyProxy } from "../../rig/faults/faulty-proxy.ts";
+import { server } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { connection, Stack } from "../support/engine.ts";
-import { FaultyProxy } from "../support/faulty-proxy.ts";
-import { server } from "../support/keycloak.ts";
 
 test.before(async () => {
   await sharedRealm();

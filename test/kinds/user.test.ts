@@ -1,6 +1,6 @@
 // The user on a real realm: made, adopted, watched, put right, put back; never more than is asked for.
 import test from "ava";
-import { withoutPasswords } from "../support/by-hand.ts";
+import { withoutPasswords } from "../../rig/keycloak/by-hand.ts";
 import { asBefore, Corner, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { CheckFailure, Stack } from "../support/engine.ts";
 import { differences } from "../support/given.ts";

@@ -6,8 +6,6 @@ import path from "node:path";
 import tls from "node:tls";
 import ava, { type ExecutionContext } from "ava";
 import { execa } from "execa";
-import { ensureKeycloakDistribution } from "../../dev/keycloak.ts";
-import { type Authority, makeAuthority } from "../support/authority.ts";
 import {
   changeMapper,
   changeUser,
@@ -15,13 +13,16 @@ import {
   resetPassword,
   unmapRoles,
   withoutPasswords,
-} from "../support/by-hand.ts";
-import { Cluster } from "../support/cluster.ts";
+} from "../../rig/keycloak/by-hand.ts";
+import { Cluster } from "../../rig/keycloak/cluster.ts";
+import { TestRealm } from "../../rig/keycloak/realm.ts";
+import { ensureKeycloakDistribution } from "../../rig/keycloak/server.ts";
+import { root } from "../../rig/machine/folders.ts";
+import { TestProject, type TestStack } from "../../rig/pulumi/project.ts";
+import { type Authority, makeAuthority } from "../../rig/servers/authority.ts";
+import { Postgres } from "../../rig/servers/postgres.ts";
 import { sameRealm, succeeded, warnings } from "../support/given.ts";
-import { TestRealm } from "../support/keycloak.ts";
-import { Postgres } from "../support/postgres.ts";
 import { filesIn, inTheClear } from "../support/secrets.ts";
-import { repository, TestProject, type TestStack } from "../support/stack.ts";
 
 // Minutes of a machine's whole power: only for who asks for it.
 const wanted = process.env.TEST_PRODUCTION !== undefined;
@@ -116,7 +117,7 @@ const fileOf = ({ project, name }: TestStack) => path.join(project.folder, `Pulu
 
 /** The stack's file after the example, and the secrets into it. */
 async function configure(stack: TestStack, clientSecret: string): Promise<void> {
-  const example = await readFile(path.join(repository, "examples", "Pulumi.production.yaml"), "utf8");
+  const example = await readFile(path.join(root, "examples", "Pulumi.production.yaml"), "utf8");
   const adapted = example
     .replace("https://keycloak.cx.example.com", cluster.url)
     // The way inside, past the proxy.

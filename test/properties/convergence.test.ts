@@ -2,10 +2,10 @@
 // left alone by the second, and given back by `destroy`. `npm run test:properties -- --runs 2000 --seed 7` asks for
 // more; plain `npm test` tries 200. The provider runs without the CLI, which test/cli covers.
 import test from "ava";
+import type { Representation } from "../../rig/keycloak/realm.ts";
 import { warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
 import { differences } from "../support/given.ts";
-import type { Representation } from "../support/keycloak.ts";
 import { expectNothing, holdsForAll, runsOr, seed } from "../support/property.ts";
 import { Built, deleteRealms, type StartingState, startingState } from "../support/starting-state.ts";
 

@@ -3,8 +3,8 @@
 import { isDeepStrictEqual } from "node:util";
 import test from "ava";
 import fc from "fast-check";
+import type { Representation } from "../../rig/keycloak/realm.ts";
 import { Stack } from "../support/engine.ts";
-import type { Representation } from "../support/keycloak.ts";
 import { expectNothing, holdsForAll, runsOr, seed } from "../support/property.ts";
 import {
   Built,

@@ -2,9 +2,9 @@
 // (making a realm takes seconds), and what people do there by hand.
 import { randomBytes } from "node:crypto";
 import type { ExecutionContext } from "ava";
+import { otpCredential, type Representation, TestRealm } from "../../rig/keycloak/realm.ts";
 import type { Declared } from "./engine.ts";
 import { differences } from "./given.ts";
-import { otpCredential, type Representation, TestRealm } from "./keycloak.ts";
 
 let realm: Promise<TestRealm> | undefined;
 

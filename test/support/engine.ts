@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { KindName } from "../../components/kinds/index.ts";
 import { type Methods, PartialCreate, type Properties } from "../../components/provider/protocol.ts";
 import { newProcess } from "../../components/provider-process.ts";
-import { server } from "./keycloak.ts";
+import { server } from "../../rig/keycloak/realm.ts";
 
 export type { KindName };
 

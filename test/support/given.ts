@@ -1,9 +1,9 @@
 // What nearly every test of the whole program starts with: a realm, a project and a stack of one's own, all gone
 // again after the test.
 import type { ExecutionContext } from "ava";
-import { builtPluginWarning } from "../../dev/engine.ts";
-import { type Representation, TestRealm } from "./keycloak.ts";
-import { type ProjectOptions, TestProject, type TestStack } from "./stack.ts";
+import { type Representation, TestRealm } from "../../rig/keycloak/realm.ts";
+import { builtPluginWarning } from "../../rig/pulumi/engine.ts";
+import { type ProjectOptions, TestProject, type TestStack } from "../../rig/pulumi/project.ts";
 
 export const password = "the configured one";
 

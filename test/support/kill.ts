@@ -4,8 +4,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { listProcesses } from "../../dev/processes.ts";
-import { repository, type TestStack } from "./stack.ts";
+import { root } from "../../rig/machine/folders.ts";
+import { listProcesses } from "../../rig/machine/processes.ts";
+import type { TestStack } from "../../rig/pulumi/project.ts";
 
 /** Everything at once; the CLI first and its children half a second later; the provider alone. */
 export type Victim = "everything" | "the CLI" | "the provider";
@@ -19,7 +20,7 @@ export class DoomedUp {
   constructor({ project, name }: TestStack) {
     const [variable = "", value = ""] = this.#mark.split("=");
     const args = ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", name];
-    this.#child = spawn(path.join(repository, "node_modules", ".bin", "pulumi"), args, {
+    this.#child = spawn(path.join(root, "node_modules", ".bin", "pulumi"), args, {
       cwd: project.folder,
       env: { ...process.env, ...project.env, [variable]: value },
       stdio: ["ignore", "pipe", "pipe"],

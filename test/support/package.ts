@@ -4,10 +4,10 @@ import { cp, mkdtemp, readFile, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
-import { repository } from "./stack.ts";
+import { root } from "../../rig/machine/folders.ts";
 
 type Versions = Readonly<Record<string, string>>;
-const manifest = JSON.parse(await readFile(path.join(repository, "package.json"), "utf8"));
+const manifest = JSON.parse(await readFile(path.join(root, "package.json"), "utf8"));
 /** Versions that package.json pins, so that the tests and the repository run the same. */
 export const pinned: Versions = manifest.devDependencies;
 export const peerDependencies: Versions = manifest.peerDependencies;
@@ -39,9 +39,9 @@ async function pack(): Promise<Packed> {
 
 /** A copy of this repository without what is made, with its very dependencies. */
 export async function copyRepository(folder: string): Promise<void> {
-  const made = new Set(["node_modules", ".local", ".git", "dist"].map((name) => path.join(repository, name)));
-  await cp(repository, folder, { recursive: true, filter: (file) => !made.has(file) });
-  await symlink(path.join(repository, "node_modules"), path.join(folder, "node_modules"));
+  const made = new Set(["node_modules", ".local", ".git", "dist"].map((name) => path.join(root, name)));
+  await cp(root, folder, { recursive: true, filter: (file) => !made.has(file) });
+  await symlink(path.join(root, "node_modules"), path.join(folder, "node_modules"));
 }
 
 /** Runs npm as somebody would in that folder, whatever npm script these tests run under. */

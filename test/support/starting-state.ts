@@ -3,9 +3,9 @@
 // realm serves many.
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
-import { type Directory, federate, startDirectory } from "./directory.ts";
+import { locksOut, otpCredential, type Representation, TestRealm } from "../../rig/keycloak/realm.ts";
+import { type Directory, federate, startDirectory } from "../../rig/servers/directory.ts";
 import type { Declared } from "./engine.ts";
-import { locksOut, otpCredential, type Representation, TestRealm } from "./keycloak.ts";
 
 export const configured = "The configured one 1!";
 const ofSomebody = "Somebody's own 2?";

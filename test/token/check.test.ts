@@ -1,9 +1,9 @@
 // The token check against a real realm: what it verifies, when it runs, and the cause in words where no good token
 // can be had.
 import test, { type ExecutionContext } from "ava";
+import { locksOut, server } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
-import { locksOut, server } from "../support/keycloak.ts";
 
 test.before(async () => {
   await sharedRealm();

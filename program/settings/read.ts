@@ -1,0 +1,115 @@
+// Reads the stack's configuration: one set of settings for the top level's realm, or one for each tenant.
+
+import * as pulumi from "@pulumi/pulumi";
+import { isPlaintextConfig } from "../../components/pulumi-internals.ts";
+import { isEmpty, isObject } from "./kinds.ts";
+import {
+  type Filled,
+  isRealmName,
+  type Name,
+  type RealmName,
+  realmNames,
+  rows,
+  type Values,
+} from "./table.ts";
+
+/** Settings of one realm; table.ts describes each. */
+export type Settings = Omit<Filled, "customerPassword"> & {
+  readonly customerPassword: pulumi.Output<string>;
+};
+
+/** Looks up, and checks, what one place of the configuration sets. */
+type Place = <K extends RealmName>(name: K) => Values[K] | undefined;
+
+const namespace = "keycloak-apisix";
+const secretCommand = `pulumi config set --secret ${namespace}:customerPassword`;
+
+/** A developer's own stack: the only one with a default password, which may also stand there in the clear. */
+const devStack = "dev";
+const guidePassword = "customer";
+
+/**
+ * Reads the settings of every realm of this stack.
+ * @throws pulumi.RunError naming the key that is missing or wrong.
+ */
+export function readSettings(): Settings[] {
+  const config = new pulumi.Config(namespace);
+  const common: Place = (name) => ofTopLevel(name, config);
+  refusePlaintext("customerPassword", common("customerPassword"));
+  const tenants = ofTopLevel("tenants", config);
+  if (tenants === undefined) return [filled(common)];
+  const all = tenants.map((tenant, index) => {
+    const path = `tenants[${index}]`;
+    const own = ofTenant(tenant, path);
+    refusePlaintext("tenants", own("customerPassword"));
+    return filled(common, own, `${path}.`);
+  });
+  const realms = all.map(({ realm }) => realm);
+  const twice = realms.find((realm, index) => realms.indexOf(realm) !== index);
+  if (twice !== undefined) fail("tenants", `names realm '${twice}' twice: each realm is one tenant.`);
+  return all;
+}
+
+function ofTopLevel<K extends Name>(name: K, config: pulumi.Config): Values[K] | undefined {
+  // Not `config.getObject`: where that cannot read a value it prints it, and passwords may stand in it.
+  const given = config.get(name);
+  const value = given === undefined || rows[name].kind.type === "string" ? given : parsed(given);
+  return value === undefined || isEmpty(value) ? undefined : checked(name, name, value);
+}
+
+/** Text that is not JSON is returned as it is, and fails the check that follows. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}
+
+function ofTenant(tenant: unknown, path: string): Place {
+  if (!isObject(tenant)) fail(path, "must be an object with at least 'realm'.");
+  const unknown = Object.keys(tenant).find((key) => !isRealmName(key));
+  if (unknown !== undefined) {
+    fail(path, `has an unknown key '${unknown}': a tenant takes ${realmNames.join(", ")}.`);
+  }
+  const own: Place = (name) =>
+    Object.hasOwn(tenant, name) ? checked(name, `${path}.${name}`, tenant[name]) : undefined;
+  if (!own("realm")) fail(`${path}.realm`, "is missing: the tenant's id.");
+  return own;
+}
+
+function checked<K extends Name>(name: K, path: string, value: unknown): Values[K] {
+  const { accepts, shape, type } = rows[name].kind;
+  if (accepts(value)) return value;
+  // Passwords stand in texts, tenants and profiles.
+  const shown = type === "boolean" || type === "integer" ? `, not ${JSON.stringify(value)}` : "";
+  fail(path, `must be ${shape}${shown}.`);
+}
+
+/** A tenant's empty value means the default, whatever the top level says. */
+function filled(common: Place, own: Place = () => undefined, path = ""): Settings {
+  const { customerPassword, ...rest } = eachSetting((name) => {
+    const [above, value = above] = [common(name), own(name)];
+    return value === undefined || isEmpty(value) ? rows[name].default : value;
+  });
+  const password = customerPassword ?? (pulumi.getStack() === devStack ? guidePassword : undefined);
+  if (password === undefined) {
+    fail(`${path}customerPassword`, `is missing, and has no default: set it with '${secretCommand}'.`);
+  }
+  return { ...rest, customerPassword: pulumi.secret(password) };
+}
+
+/** `Object.fromEntries` forgets which value belongs to which name; the type of `choose` has made sure of it. */
+function eachSetting(choose: <K extends RealmName>(name: K) => Filled[K]): Filled {
+  return Object.fromEntries(realmNames.map((name) => [name, choose(name)])) as Filled;
+}
+
+function refusePlaintext(key: "customerPassword" | "tenants", password: string | undefined): void {
+  const isDevDefault = pulumi.getStack() === devStack && password === guidePassword;
+  if (password === undefined || isDevDefault || !isPlaintextConfig(`${namespace}:${key}`)) return;
+  fail(key, `holds a password in the clear: set it again with --secret (${secretCommand}).`);
+}
+
+function fail(path: string, problem: string): never {
+  throw new pulumi.RunError(`${namespace}:${path} ${problem}`);
+}
