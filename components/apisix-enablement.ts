@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type OpenidConnectPlugin, openidConnectPlugin } from "./apisix/openid-connect.ts";
 import { wantsRole } from "./cx-version.ts";
+import { Failure } from "./failure.ts";
 import { isPlaintextConfig, onceItExists } from "./pulumi-internals.ts";
 import { AudienceMapper } from "./resources/audience-mapper.ts";
 import { requireProvider } from "./resources/dynamic-resource.ts";
@@ -15,32 +16,32 @@ import { User } from "./resources/user.ts";
 /** Arguments of an {@link ApisixEnablement}. */
 export interface ApisixEnablementArgs {
   /**
-   * Name of the realm; on a multi-tenant CX the tenant's id. The realm must be there, or be created by this program:
-   * then give its output (`realm.realm`), or its name and the option `dependsOn`, so that a preview does not look for it.
+   * Name of the realm; on a multi-tenant CX the tenant's id. The realm must exist, or be created by this program. In the latter case
+   * pass its output (`realm.realm`), or its name and the option `dependsOn`, so that a preview does not look for it.
    */
   realm: pulumi.Input<string>;
   /**
-   * clientId of the client that customers' tokens are issued at and for. It must be there, or be created by
-   * this program, must not be bearer-only, and must allow direct grants.
+   * clientId of the client that issues the customers' tokens and must be in their audience. It must exist, or be created by this
+   * program, must not be bearer-only, and must allow direct grants.
    * @default "cim"
    */
   client?: pulumi.Input<string>;
   /**
-   * Username of the user that CX gets its customers' tokens for.
+   * Username of the user that CX fetches its customers' tokens for.
    * @default "customer"
    */
   customerUsername?: pulumi.Input<string>;
   /** That user's password, not temporary; always kept as a secret. */
   customerPassword: pulumi.Input<string>;
   /**
-   * Values for attributes of the realm's user profile: `email`, `firstName`, `lastName`, or the realm's own.
-   * What is given is enforced; what is required, missing and not given gets a default that passes the
-   * profile's validators (Keycloak 24 and newer: no login without).
+   * Values for attributes of the realm's user profile: `email`, `firstName`, `lastName`, or the realm's own. A given value is
+   * enforced. A required attribute without a value gets one that passes the profile's validators: from Keycloak 24 on nobody can
+   * log in without.
    */
   customerProfile?: pulumi.Input<Record<string, pulumi.Input<string>>>;
   /**
-   * The CX release, like `4.10.1`. Below 4.10.1 the customer gets no role and no role mappings (guide).
-   * Plain, not an Input: it decides which resources there are.
+   * The CX release, like `4.10.1`. Below 4.10.1 there is no role and there are no role mappings (guide). Plain, not an Input: it
+   * decides which resources there are.
    * @default the newest
    */
   cxVersion?: string;
@@ -49,20 +50,23 @@ export interface ApisixEnablementArgs {
    * @default true
    */
   verifyToken?: boolean;
-  /** Where APISIX reaches Keycloak, base path included, if not where Pulumi does: `http://keycloak.svc:8080/auth`. */
+  /**
+   * Where APISIX reaches Keycloak, base path included: `http://keycloak.ef-external.svc/auth` inside CX's cluster.
+   * @default Keycloak's address as Pulumi uses it
+   */
   apisixDiscoveryBase?: pulumi.Input<string | undefined>;
   /**
-   * Config namespace that holds the connection to Keycloak, with the keys of @pulumi/keycloak's provider:
-   * for a program with several Keycloaks. Never credentials themselves.
+   * Config namespace of the connection to Keycloak, with the keys of @pulumi/keycloak's provider: for a program with several
+   * Keycloaks. Never credentials themselves.
    * @default "keycloak"
    */
   connection?: string;
 }
 
-/** Role that CX 4.10.1 and newer expect the customer to have. */
+/** Realm role that CX 4.10.1 and newer expect the customer to have. */
 const customerRole = "customer";
-/** Realm roles of Keycloak's own that the guide maps directly as well. */
-const keycloakRoles = ["offline_access", "uma_authorization"];
+/** The guide's role mappings: Keycloak's own two roles are mapped directly as well. */
+const mappedRoles = [customerRole, "offline_access", "uma_authorization"];
 
 /**
  * Makes a Keycloak realm ready for Expertflow CX behind APISIX: Audience mapper, customer user, password, realm
@@ -98,70 +102,30 @@ export class ApisixEnablement extends pulumi.ComponentResource {
    */
   constructor(name: string, args: ApisixEnablementArgs, options?: pulumi.ComponentResourceOptions) {
     super("keycloak-apisix:index:ApisixEnablement", name, {}, options);
-    const parent = { parent: this };
     const withRole = validated(this, args);
+    const target: Target = {
+      realm: onceItExists(args.realm, options),
+      client: onceItExists(args.client ?? "cim", options),
+      username: pulumi.output(args.customerUsername ?? "customer"),
+      password: pulumi.secret(args.customerPassword),
+    };
+    const { realm, client } = target;
+    warnOfGuessablePassword(this, target);
 
-    const realm = onceItExists(args.realm, options);
-    const client = onceItExists(args.client ?? "cim", options);
-    const username = pulumi.output(args.customerUsername ?? "customer");
-    const password = pulumi.secret(args.customerPassword);
-    const { connection } = args;
-    warnOfGuessablePassword(this, username, password);
-
-    const audience = new AudienceMapper(`${name}-audience`, { realm, client, connection }, parent);
-    const role = withRole
-      ? new RealmRole(`${name}-role`, { realm, role: customerRole, connection }, parent)
-      : undefined;
-    const user = new User(
-      `${name}-user`,
-      { realm, username, profile: args.customerProfile, connection },
-      // A role is not removed from under a user, so this one has to go before it.
-      { ...parent, dependsOn: role ? [role] : [] },
-    );
-    const passwordOfUser = new Password(
-      `${name}-password`,
-      { realm, username, password, client, connection },
-      { ...parent, dependsOn: [user] },
-    );
-    const ensured: Record<string, EnsuredResource> = { audience, user, password: passwordOfUser };
-    const roles = withRole ? [customerRole, ...keycloakRoles] : [];
-    if (role) {
-      ensured.role = role;
-      ensured["role-mappings"] = new RoleMappings(
-        `${name}-role-mappings`,
-        { realm, username, roles, ensured: [customerRole], connection },
-        // The password carries the user's owner mark, so it comes first.
-        { ...parent, dependsOn: [user, role, passwordOfUser] },
-      );
-    }
-    const check =
-      args.verifyToken === false
-        ? undefined
-        : new TokenCheck(
-            `${name}-token`,
-            {
-              realm,
-              client,
-              username,
-              password,
-              roles,
-              apisixDiscoveryBase: args.apisixDiscoveryBase,
-              connection,
-              after: Object.values(ensured).map(({ changedAt }) => changedAt),
-            },
-            { ...parent, dependsOn: Object.values(ensured) },
-          );
+    const { audience, ...others } = ensured(this, name, target, args, withRole);
+    const all = { audience, ...others };
+    const token = args.verifyToken === false ? undefined : verified(this, name, target, args, all).token;
 
     const outputs = {
       realm,
       client,
       audienceMapperId: audience.uuid,
-      userId: user.uuid,
-      roleId: pulumi.output(ensured.role?.uuid),
+      userId: others.user.uuid,
+      roleId: pulumi.output(others.role?.uuid),
       adopted: pulumi.output(
-        Object.fromEntries(Object.entries(ensured).map(([child, { adopted }]) => [child, adopted])),
+        Object.fromEntries(Object.entries(all).map(([child, { adopted }]) => [child, adopted])),
       ),
-      token: pulumi.output(check?.token),
+      token: pulumi.output(token),
       apisix: pulumi
         .all([realm, client, audience.clientSecret, audience.server, pulumi.output(args.apisixDiscoveryBase)])
         .apply(([realmName, clientId, clientSecret, server, discoveryBase]) =>
@@ -178,14 +142,91 @@ export class ApisixEnablement extends pulumi.ComponentResource {
   }
 }
 
-/** Refuses what must not go further, before any resource is registered; returns whether the role is wanted. */
+/** What is made ready, and for whom. */
+interface Target {
+  readonly realm: pulumi.Output<string>;
+  readonly client: pulumi.Output<string>;
+  readonly username: pulumi.Output<string>;
+  readonly password: pulumi.Output<string>;
+}
+
+/** The ensured objects, by the names of the children. */
+interface Ensured {
+  readonly audience: AudienceMapper;
+  readonly user: User;
+  readonly password: Password;
+  readonly role?: RealmRole;
+  readonly "role-mappings"?: RoleMappings;
+}
+
+function ensured(
+  parent: ApisixEnablement,
+  name: string,
+  { realm, client, username, password }: Target,
+  { customerProfile: profile, connection }: ApisixEnablementArgs,
+  withRole: boolean,
+): Ensured {
+  const after = (...dependsOn: pulumi.Resource[]) => ({ parent, dependsOn });
+  const audience = new AudienceMapper(`${name}-audience`, { realm, client, connection }, { parent });
+  const role = withRole
+    ? new RealmRole(`${name}-role`, { realm, role: customerRole, connection }, { parent })
+    : undefined;
+  const user = new User(
+    `${name}-user`,
+    { realm, username, profile, connection },
+    // A role is not removed from under a user, so the user has to go before it.
+    after(...(role ? [role] : [])),
+  );
+  const passwordOfUser = new Password(
+    `${name}-password`,
+    { realm, username, password, client, connection },
+    after(user),
+  );
+  if (!role) return { audience, user, password: passwordOfUser };
+  const mappings = new RoleMappings(
+    `${name}-role-mappings`,
+    { realm, username, roles: mappedRoles, ensured: [customerRole], connection },
+    // The password carries the user's owner mark, so it comes first.
+    after(user, role, passwordOfUser),
+  );
+  return { audience, user, password: passwordOfUser, role, "role-mappings": mappings };
+}
+
+function verified(
+  parent: ApisixEnablement,
+  name: string,
+  { realm, client, username, password }: Target,
+  { apisixDiscoveryBase, connection }: ApisixEnablementArgs,
+  ensured: Ensured,
+): TokenCheck {
+  const dependsOn: EnsuredResource[] = Object.values(ensured);
+  return new TokenCheck(
+    `${name}-token`,
+    {
+      realm,
+      client,
+      username,
+      password,
+      roles: ensured.role ? mappedRoles : [],
+      apisixDiscoveryBase,
+      connection,
+      after: dependsOn.map(({ changedAt }) => changedAt),
+    },
+    { parent, dependsOn },
+  );
+}
+
+/**
+ * Refuses bad arguments before any resource is registered.
+ * @returns whether this CX release wants the role.
+ */
 function validated(component: ApisixEnablement, args: ApisixEnablementArgs): boolean {
   requireProvider(component);
   const namespace = args.connection ?? "keycloak";
   for (const key of ["password", "clientSecret"]) {
     if (isPlaintextConfig(`${namespace}:${key}`)) {
       throw new pulumi.ResourceError(
-        `${namespace}:${key} is kept in the clear, and would get into the state like that: set it again with 'pulumi config set --secret ${namespace}:${key}', or give it by the environment.`,
+        `${namespace}:${key} is in the clear, and would get into the state like that: set it again with 'pulumi config set --secret ${namespace}:${key}', or pass it by the environment.`,
         component,
         true,
       );
@@ -201,15 +242,11 @@ function validated(component: ApisixEnablement, args: ApisixEnablementArgs): boo
   try {
     return wantsRole(args.cxVersion);
   } catch (error) {
-    throw new pulumi.ResourceError((error as Error).message, component, true);
+    throw error instanceof Failure ? new pulumi.ResourceError(error.message, component, true) : error;
   }
 }
 
-function warnOfGuessablePassword(
-  component: ApisixEnablement,
-  username: pulumi.Output<string>,
-  password: pulumi.Output<string>,
-): void {
+function warnOfGuessablePassword(component: ApisixEnablement, { username, password }: Target): void {
   if (pulumi.getStack() === "dev") return;
   pulumi.all([username, password]).apply(([name, secret]) => {
     if (name.toLowerCase() !== secret.toLowerCase()) return;

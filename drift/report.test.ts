@@ -72,14 +72,14 @@ for (const [title, step, expected] of [
   ["an object to be created", ours("User", "create", { plan: "create" }), unapplied("create")],
   [
     "an object to be adopted, with what that puts right",
-    ours("User", "create", { plan: "adopt", adopts: "an id", corrects: { email: "missing" } }),
+    ours("User", "create", { plan: "adopt", __found: "an id", corrects: { email: "missing" } }),
     unapplied("adopt", { email: "missing" }),
   ],
   ["a resource that left the program", ours("RealmRole", "delete", undefined, {}), unapplied("delete")],
   [
     "a changed secret",
-    ours("Password", "update", { password: "[secret]", status: "to be set" }, { password: "[secret]" }),
-    unapplied("update", { status: "to be set" }),
+    ours("Password", "update", { password: "[secret]", changed: "password" }, { password: "[secret]" }),
+    unapplied("update", { password: "changed in the configuration" }),
   ],
   [
     "a changed setting, and what the live object lacks of it",
@@ -119,8 +119,8 @@ for (const [title, step, expected] of [
     ours(
       "TokenCheck",
       "update",
-      { kind: "token", after: ["2"], client: "b" },
-      { kind: "token", after: ["1"], client: "a" },
+      { __after: ["2"], client: "b", changed: "client" },
+      { __after: ["1"], client: "a" },
     ),
     unapplied("update", { client: "changed in the configuration" }),
   ],

@@ -75,6 +75,7 @@ export function parsePreview(stdout: string): Preview | undefined {
   }
 }
 
+export const isTokenCheck = (type: string) => type.endsWith(":TokenCheck");
 /** Our resources compare with the live realm in every preview; other providers' only compare with the state. */
 export const isEnsuredType = (type: string) => type.startsWith("pulumi-nodejs:dynamic/keycloak-apisix:");
 
@@ -154,16 +155,12 @@ function ensured(step: PreviewStep, serverOf: Previews["serverOf"]): Found {
     // The forecast is about another server than the one in the state, so it says nothing about drift.
     return { unapplied: { plan, fields: { ...fields, server: `${recorded}, will be ${server}` } } };
   }
-  if (news.kind === "token") {
-    // The token check owns nothing in Keycloak that could drift; `after` only says that another resource is written.
-    const { after: _after, ...asked } = fields;
-    return { unapplied: { plan, fields: asked } };
-  }
+  // The token check owns nothing in Keycloak that could drift.
+  if (isTokenCheck(typeOf(step))) return { unapplied: { plan, fields } };
   const seen = Object.entries(words(news.drift));
   const drift = Object.fromEntries(seen.filter(([field]) => !named.has(field)));
   const asked = Object.fromEntries(seen.filter(([field]) => named.has(field)));
-  const status = text(news.status);
-  const pending = { ...fields, ...asked, ...(status !== undefined && { status }) };
+  const pending = { ...fields, ...asked };
   if (Object.keys(drift).length + Object.keys(pending).length === 0) {
     return {
       drift: {
@@ -251,18 +248,20 @@ function realmOf(step: PreviewStep): string | null {
   return named === undefined ? null : nameOf(named);
 }
 
-/** Inputs that are not settings: our forecasts, and what Pulumi's host adds. */
-const notSettings = new Set(["__provider", "plan", "drift", "corrects", "status", "adopts"]);
+/** Inputs that are not settings: our forecasts. Those that only serve a provider begin with `__`. */
+const forecasts = new Set(["plan", "drift", "corrects", "changed"]);
+const isSetting = (name: string) => !forecasts.has(name) && !name.startsWith("__");
 
 /**
  * The settings that changed, in words, and every name in them. Where a forecast calls a field of such a name drift, it is
- * what the new setting asks for. A changed secret does not show here.
+ * what the new setting asks for. The CLI hides secrets, so for those the forecast `changed` tells.
  */
 function changedSettings(olds: Values, news: Values): { named: Set<string>; fields: Record<string, string> } {
   const named = new Set<string>();
   const fields: Record<string, string> = {};
-  for (const name of new Set([...Object.keys(olds), ...Object.keys(news)])) {
-    if (notSettings.has(name) || same(olds[name], news[name])) continue;
+  const told = text(news.changed)?.split(", ") ?? [];
+  for (const name of new Set([...Object.keys(olds), ...Object.keys(news), ...told])) {
+    if (!isSetting(name) || (same(olds[name], news[name]) && !told.includes(name))) continue;
     named.add(name);
     for (const each of mentioned(olds[name], news[name])) named.add(each);
     fields[name] = "changed in the configuration";

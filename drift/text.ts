@@ -4,6 +4,7 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import {
   type DriftReport,
   isEnsuredType,
+  isTokenCheck,
   type Plan,
   type ResourceReport,
   type Result,
@@ -68,9 +69,7 @@ function rows({ type, drift, unapplied }: ResourceReport): (readonly [Result, st
   const fields = pairs(unapplied?.fields);
   const plan =
     unapplied &&
-    (type.endsWith(":TokenCheck") && unapplied.plan !== "delete"
-      ? "a token will be verified"
-      : plans[unapplied.plan]);
+    (isTokenCheck(type) && unapplied.plan !== "delete" ? "a token will be verified" : plans[unapplied.plan]);
   const pending = unapplied
     ? [...(plan ? [plan] : fields.length > 0 ? [] : ["will be updated"]), ...fields]
     : [];

@@ -4,27 +4,27 @@
 export interface OpenidConnectPlugin {
   /** clientId of the client that asks Keycloak, and must be in a token's audience. */
   client_id: string;
-  /** Left out where the client has none: a public one, mostly. */
+  /** Left out where the client has none, as a public one does. */
   client_secret?: string;
-  /** Only where there is no secret to ask the introspection endpoint with: the realm's keys verify the token then. */
+  /** Only where there is no secret to introspect with: APISIX then verifies tokens by the realm's keys. */
   use_jwks?: true;
   /** Name of the realm. */
   realm: string;
   /** Address of the realm's `/.well-known/openid-configuration`, as APISIX reaches it. */
   discovery: string;
-  /** Only tokens, no logins: a request without one is refused. */
+  /** A request without a token is refused, not sent to a login page. */
   bearer_only: true;
   /** How the token must be signed, where APISIX itself verifies the signature. */
   token_signing_alg_values_expected: "RS256";
-  /** The APIs get the token as the widget sent it, in `Authorization`. */
+  /** The APIs get the token as it came, in `Authorization`. */
   set_access_token_header: false;
   /** No `X-Userinfo` for the APIs. */
   set_userinfo_header: false;
-  /** The guide's list. APISIX knows no such field and ignores it: `claim_validator` is what enforces. */
+  /** The guide's list. It is no field of the plugin's, in any release, and is ignored. */
   audience: string[];
   /** Scopes that a token must have. */
   required_scopes: string[];
-  /** APISIX 3.12 and newer. Up to 3.17 `match_with_client_id` alone lets in a token that has no audience at all. */
+  /** Enforces the audience from APISIX 3.12 on. Up to 3.17 `match_with_client_id` alone lets in a token without any audience. */
   claim_validator: { audience: { match_with_client_id: true; required: true } };
 }
 

@@ -23,17 +23,17 @@ const table = {
   client: {
     kind: text,
     default: "cim",
-    description: "clientId of the client that customers' tokens are issued at and for.",
+    description: "clientId of the client that issues the customers' tokens and must be in their audience.",
   },
   customerUsername: {
     kind: text,
     default: "customer",
-    description: "Username of the user that the Customer Widget gets its tokens for.",
+    description: "Username of the user that CX fetches its customers' tokens for.",
   },
   customerPassword: {
     kind: text,
     default: undefined,
-    otherwise: "none (stack `dev`: the guide's)",
+    otherwise: "none",
     description: "That user's password. Set it with --secret; only stack `dev` has a default, the guide's.",
   },
   customerProfile: {
@@ -78,7 +78,7 @@ const table = {
     kind: count,
     default: 10,
     topLevelOnly: true,
-    description: "How many requests Keycloak may get at once from one command.",
+    description: "How many requests one command sends to a Keycloak at the same time.",
   },
 } as const satisfies Readonly<Record<string, Row>>;
 
