@@ -1,5 +1,5 @@
 // Temporary failures are retried: for how long, with what pauses, and when a server counts as down.
-import { setTimeout as sleep } from "node:timers/promises";
+import timers from "node:timers/promises";
 import pRetry from "p-retry";
 import { TemporaryFailure } from "./failures.ts";
 
@@ -71,7 +71,7 @@ export class Retry {
           if (wait > longWait || Date.now() - start > longWait) {
             await this.#sayWaiting(error, Math.round((this.#timeout * patience.answeredBefore) / 1000));
           }
-          await sleep(wait);
+          await timers.setTimeout(wait);
           return true;
         },
       });
