@@ -13,8 +13,15 @@ export type CredentialRepresentation = Awaited<
 export type RealmRepresentation = NonNullable<Awaited<ReturnType<KeycloakAdminClient["realms"]["findOne"]>>>;
 export type UserProfile = Awaited<ReturnType<KeycloakAdminClient["users"]["getProfile"]>>;
 
-/** What an answer of Keycloak's is about, and a write changes. */
-export type Subject = "realm" | "client" | "user" | "credentials" | "role mappings" | "realm role";
+/** What an answer of Keycloak's is about, and a write changes; a kind names what it alone reads `own …`. */
+export type Subject =
+  | "realm"
+  | "client"
+  | "user"
+  | "credentials"
+  | "role mappings"
+  | "realm role"
+  | `own ${string}`;
 
 interface Answer {
   readonly subject: Subject;
@@ -176,13 +183,24 @@ export class Realm {
     );
   }
 
-  realmRole(name: string): Promise<(RoleRepresentation & { id: string; name: string }) | undefined> {
-    return this.#once("realm role", name, async () => {
-      const role = await this.#readIfThere(`Reading realm role '${name}'`, () =>
-        this.admin.roles.findOneByName({ realm: this.name, name }),
-      );
-      return role?.id && role.name ? { ...role, id: role.id, name: role.name } : undefined;
-    });
+  async realmRole(name: string): Promise<(RoleRepresentation & { id: string; name: string }) | undefined> {
+    const role = await this.find("realm role", name, `Reading realm role '${name}'`, () =>
+      this.admin.roles.findOneByName({ realm: this.name, name }),
+    );
+    return role?.id && role.name ? { ...role, id: role.id, name: role.name } : undefined;
+  }
+
+  /**
+   * Whatever else a kind reads: once, until it is forgotten. Undefined where Keycloak says that it is not there.
+   * @param request gives the answer as it came: what is none of Keycloak's own is told by that
+   */
+  find<T>(
+    subject: Subject,
+    name: string,
+    attempt: string,
+    request: () => Promise<T>,
+  ): Promise<T | undefined> {
+    return this.#once(subject, name, () => this.#readIfThere(attempt, request));
   }
 
   /** Users that have the realm role directly, so many at the most. */
@@ -194,12 +212,12 @@ export class Realm {
 
   /** The realm's user profile; undefined on releases that have none (before Keycloak 24 unless switched on). */
   userProfile(): Promise<UserProfile | undefined> {
-    return this.#once("realm", "user profile", () =>
-      this.#readIfThere(
-        "Reading the user profile",
-        // Keycloak 18 serves an empty answer.
-        async () => (await this.admin.users.getProfile({ realm: this.name })) || undefined,
-      ),
+    return this.find(
+      "realm",
+      "user profile",
+      "Reading the user profile",
+      // Keycloak 18 serves an empty answer.
+      async () => (await this.admin.users.getProfile({ realm: this.name })) || undefined,
     );
   }
 
