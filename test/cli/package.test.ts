@@ -1,6 +1,6 @@
-// The package as it is published: what `npm pack` puts in, and that the real CLI runs it in a program that has nothing
-// to do with this repository, provider included. `npm test` does so for one program; `npm run test:package` for
-// the others too: CommonJS, plain JavaScript, pnpm and Yarn, the oldest and the newest @pulumi/pulumi, the oldest Node.
+// The published package: what `npm pack` includes, and that the real CLI runs it, provider and all, in a program that has
+// nothing to do with this repository. `npm test` tries one program, `npm run test:package` all of them: CommonJS, plain
+// JavaScript, pnpm and Yarn, the oldest and the newest @pulumi/pulumi, the oldest Node.
 import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -27,14 +27,14 @@ const { tarball, source } = await packed();
 const unpacked = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-unpacked-"));
 await execa("tar", ["-xzf", tarball, "-C", unpacked]);
 const inPackage = (name: string) => path.join(unpacked, "package", name);
-/** Holds the oldest Node, away from the programs: it is no dependency of theirs. */
+/** A folder for the oldest Node, apart from the programs, which must not depend on it. */
 const nodes = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-node-"));
 const files = (await readdir(inPackage(""), { recursive: true, withFileTypes: true }))
   .filter((entry) => entry.isFile())
   .map((entry) => path.relative(inPackage(""), path.join(entry.parentPath, entry.name)))
   .toSorted();
 
-test("npm pack holds JavaScript, declarations and source maps of every module, and nothing else", async (t) => {
+test("npm pack includes JavaScript, declarations and source maps of every module, and nothing else", async (t) => {
   const modules = (await readdir(path.join(source, "components"), { recursive: true }))
     .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
     .map((name) => name.slice(0, -".ts".length));
@@ -108,10 +108,10 @@ test("an ESM TypeScript program, installed by npm", async (t) => {
   t.deepEqual(undocumented(project.folder), []);
   t.false(
     (await readdir(installed("@pulumi"))).includes("keycloak"),
-    "neither this nor its plugin is needed",
+    "the program needs neither this package nor its plugin",
   );
 
-  // What importing it changes, beside what @pulumi/pulumi does.
+  // What importing the package changes, apart from what @pulumi/pulumi changes.
   const { stdout, stderr } = await execa(
     process.execPath,
     ["--input-type=module", "--eval", importsWithoutEffect],
@@ -314,7 +314,7 @@ const others: Record<string, () => GivenOptions> = {
 };
 
 if (process.env.TEST_PACKAGE === "all") {
-  test.serial("a packing that is killed leaves package.json as it was", async (t) => {
+  test.serial("a killed npm pack leaves package.json as it was", async (t) => {
     const folder = path.join(unpacked, "killed");
     await copyRepository(folder);
     const manifest = () => readFile(path.join(folder, "package.json"), "utf8");
@@ -332,7 +332,7 @@ if (process.env.TEST_PACKAGE === "all") {
     });
   }
 
-  test.serial("a program that has the package only through another one is told what to add", async (t) => {
+  test.serial("a program that has the package only through another one learns what to add", async (t) => {
     const { stack } = await given(t, {
       program: javascript.replace('"keycloak-apisix"', '"platform"'),
       main: "index.js",
@@ -365,17 +365,17 @@ if (process.env.TEST_PACKAGE === "all") {
 
 async function until(condition: () => Promise<boolean>, seconds = 60) {
   for (const end = Date.now() + seconds * 1000; !(await condition()); await sleep(20)) {
-    if (Date.now() > end) throw new Error(`It did not happen within ${seconds} seconds.`);
+    if (Date.now() > end) throw new Error(`Nothing happened within ${seconds} seconds.`);
   }
 }
 
-/** Installs, and has TypeScript check the program against the installed declarations. */
+/** Installs the package, and type-checks the program against the installed declarations. */
 async function npmAndTsc(folder: string) {
   await npm(folder, "install");
   await execa(path.join(folder, "node_modules", ".bin", "tsc"), [], { cwd: folder });
 }
 
-/** preview, up, preview, destroy, of a program that enables the realm in the configuration. */
+/** Runs preview, up, preview and destroy on a program that enables the configured realm. */
 async function goesRound(t: ExecutionContext, options: GivenOptions) {
   const { realm, stack, project } = await given(t, options);
   const before = await realm.snapshot();
@@ -390,7 +390,7 @@ async function goesRound(t: ExecutionContext, options: GivenOptions) {
   return project;
 }
 
-/** Public names without a doc comment, in the declarations that a program in this folder gets. */
+/** The public names without a doc comment, in the declarations that a program in this folder sees. */
 function undocumented(folder: string): string[] {
   const program = ts.createProgram([path.join(folder, "index.ts")], {
     module: ts.ModuleKind.NodeNext,
