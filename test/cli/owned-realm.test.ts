@@ -7,7 +7,7 @@ import { keycloakPluginFolder } from "../../rig/pulumi/engine.ts";
 import { TestProject } from "../../rig/pulumi/project.ts";
 import { password, succeeded, warnings } from "../support/given.ts";
 
-const programOfOnesOwn = (realm: string) => `
+const ownProgram = (realm: string) => `
 import * as keycloak from "@pulumi/keycloak";
 import * as pulumi from "@pulumi/pulumi";
 import { ApisixEnablement } from "keycloak-apisix";
@@ -28,7 +28,7 @@ export const enablements = { "${realm}": { token: enablement.token, adopted: ena
 
 for (const [title, program] of [
   ["ownRealm: true", undefined],
-  ["a program of one's own", programOfOnesOwn],
+  ["a user's own program", ownProgram],
 ] as const) {
   test.serial(`${title}: one up creates realm, client and the rest; a second changes nothing`, async (t) => {
     const realm = new TestRealm(`t-${randomBytes(4).toString("hex")}`);

@@ -1,5 +1,5 @@
-// README's chapter "A production stack, step by step", done as it says there: on a Keycloak in production mode with a
-// private authority and two nodes, with the state in PostgreSQL and in files.
+// The documented way to a production stack, step by step: on a Keycloak in production mode with a private authority and
+// two nodes, with the state in PostgreSQL and in files.
 import { copyFile, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
