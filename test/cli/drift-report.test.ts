@@ -195,5 +195,5 @@ test.serial("bad arguments, and a project without stacks, fail with one sentence
   await refused(["--stack"], /'--stack' needs the name of a stack/);
   await refused(["--stack", "--json"], /'--stack' needs the name of a stack/);
   await refused(["--json=yes"], /'--json' takes no value/);
-  await refused([], /no stack in the state backend in use/);
+  await refused([], /no stack in the current state backend/);
 });
