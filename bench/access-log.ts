@@ -1,4 +1,5 @@
-// What Keycloak was asked, from its own access log: every request counts, whoever sent it, and nothing stands in between.
+// The requests that Keycloak received, from its own access log: it has every request, whoever sent it, and no proxy gets in
+// the way.
 import { open } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -6,12 +7,12 @@ import { server } from "../rig/keycloak/realm.ts";
 
 export interface LoggedRequest {
   readonly method: string;
-  /** With base path and query. */
+  /** The path with base path and query. */
   readonly path: string;
   readonly status: number;
 }
 
-/** What a Keycloak needs to keep one. */
+/** Options that make a Keycloak write one. */
 export const accessLogOptions = {
   extraArgs: [
     "--http-access-log-enabled=true",
@@ -21,7 +22,7 @@ export const accessLogOptions = {
   env: { KC_HTTP_ACCESS_LOG_PATTERN: "%r|%s" },
 };
 
-/** A login of the admin, in whatever way. */
+/** Is this a login of the admin, by whichever grant? */
 export const isLogin = ({ method, path: asked }: LoggedRequest) =>
   method === "POST" && asked.includes("/realms/master/protocol/openid-connect/token");
 
@@ -37,7 +38,7 @@ export class AccessLog {
 
   /** All requests since the last call, in the order in which they were answered. */
   async take(): Promise<LoggedRequest[]> {
-    // The log is written a little later; what stands before a request of our own is complete.
+    // Keycloak writes the log with a delay: once a request of our own is in it, everything before is, too.
     const mark = `bench=${++this.#marks}`;
     await (await fetch(`${server.address}/realms/master?${mark}`)).arrayBuffer();
     const start = Date.now();
@@ -49,7 +50,8 @@ export class AccessLog {
         this.#offset += Buffer.byteLength(text.slice(0, end + 1));
         return text.slice(0, end).split("\n").slice(0, -1).map(parsed);
       }
-      if (Date.now() - start > 30_000) throw new Error("Keycloak does not write its access log.");
+      if (Date.now() - start > 30_000)
+        throw new Error("Keycloak has not written its access log within 30 seconds.");
       await sleep(20);
     }
   }
@@ -68,6 +70,6 @@ export class AccessLog {
 
 function parsed(line: string): LoggedRequest {
   const [, method, asked, status] = /^(\S+) (\S+) \S+\|(\d+)$/.exec(line) ?? [];
-  if (!method || !asked) throw new Error(`Keycloak's access log has a line of another form: ${line}`);
+  if (!method || !asked) throw new Error(`Keycloak's access log has an unexpected line: ${line}`);
   return { method, path: asked, status: Number(status) };
 }

@@ -1,8 +1,9 @@
-// `npm run bench`: us, the peers and the floors side by side, in one run, on one Keycloak, in turns. Without arguments it
-// writes docs/performance.md and its picture; a missed limit is an exit code other than 0.
-//   --quick        what the limits at one realm need, within three minutes
-//   --realms 1,10  these sizes       --rounds N  so many rounds of each
-//   --only A,B     these contestants
+// `npm run bench`: measures our program, its peers and the floors in turns, on one Keycloak. Without arguments it writes
+// docs/performance.md and its picture. If a limit is missed, the exit code is not 0.
+//   --quick        only what the limits at one realm need, within three minutes
+//   --realms 1,10  only these sizes
+//   --rounds N     this many rounds of each
+//   --only A,B     only these contestants
 
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
@@ -31,10 +32,10 @@ import { Realms } from "./realms.ts";
 import { type Run, terminalReport, writeReport } from "./report.ts";
 
 const started = Date.now();
-/** `--quick` begins no round that would end later than this, in milliseconds. */
+/** Milliseconds. `--quick` starts no round that would end later. */
 const quickLimit = 165_000;
 const quickRounds = { least: 1, most: 5 };
-/** Fewer than these are worth a word. */
+/** With fewer rounds than this, the run says that its figures are rough. */
 const stableRounds = 3;
 const defaultRounds = 5;
 
@@ -43,11 +44,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
   process.on(signal, () => abort.abort(new Error("Stopped.")));
 
 const samples: Sample[] = [];
-/** Those whose work was seen to be whole. */
+/** Contestants whose result has been verified. */
 const verified = new WeakSet<Entrant>();
 const folder = await realpath(await mkdtemp(path.join(tmpdir(), "keycloak-apisix-bench-")));
 const home = path.join(folder, "keycloak");
-// Projects of the bench, and temporary files of what it measures, go with this folder.
+// Holds the bench's projects and the temporary files of what it measures; deleted at the end.
 process.env.TMPDIR = folder;
 let options: Options | undefined;
 try {
@@ -62,7 +63,7 @@ try {
   }
   process.exitCode = exitCodeOf((await report(false)).verdicts);
 } catch (error) {
-  // Minutes of work are worth a look, also where the rest is missing.
+  // Print what has been measured, even if the run broke off.
   if (samples.length > 0) await report(true);
   failWith(abort.signal.aborted ? abort.signal.reason : error);
   if (abort.signal.aborted) process.exitCode = 130;
@@ -92,7 +93,7 @@ interface Options {
   readonly rounds: number | undefined;
   readonly contestants: readonly Contestant[];
   readonly quick: boolean;
-  /** Does the run make the report that is committed? */
+  /** Does the run write the report that is committed? */
   readonly writes: boolean;
 }
 
@@ -109,7 +110,7 @@ function readArguments(): Options {
   const number = (text: string, option: string) => {
     const value = Number(text);
     if (Number.isInteger(value) && value > 0) return value;
-    throw new Error(`'${option} ${text}': it takes numbers from 1 on.`);
+    throw new Error(`'${option} ${text}' is wrong: give a whole number, 1 or more.`);
   };
   const sizes = (values.realms ?? (quick ? "1" : "1,10,50"))
     .split(",")
@@ -118,7 +119,7 @@ function readArguments(): Options {
   const unknown = named?.find((name) => !everybody.some((each) => each.name === name));
   if (unknown !== undefined) {
     throw new Error(
-      `There is no contestant '${unknown}': choose from ${everybody.map(({ name }) => name).join(", ")}.`,
+      `Unknown contestant '${unknown}': choose from ${everybody.map(({ name }) => name).join(", ")}.`,
     );
   }
   return {
@@ -139,7 +140,7 @@ async function startServers(): Promise<void> {
       task: async (_, task) => {
         const { url, version } = await startKeycloak({
           home,
-          // Below the ports that a busy system lends to its connections, so that nobody takes it while the server starts.
+          // Below the range of ephemeral ports, so that no connection takes the port while the server starts.
           port: await getPort({ port: portNumbers(18_600, 18_900) }),
           adminUser: "admin",
           adminPassword,
@@ -159,7 +160,7 @@ async function startServers(): Promise<void> {
   ]);
 }
 
-/** What all commands get. */
+/** The environment of all commands. */
 async function benchEnvironment(): Promise<NodeJS.ProcessEnv> {
   return { ...neutralEnvironment(), PATH: await toolPath(), NODE_COMPILE_CACHE: compileCache };
 }
@@ -175,7 +176,7 @@ interface Entrant {
   readonly prepared: Prepared;
   readonly realms: Realms;
   readonly wanted: ReadonlySet<Operation>;
-  /** How many rounds it takes part in, the one to warm up apart. */
+  /** How many rounds it takes part in, without the warm-up. */
   readonly rounds: number;
 }
 
@@ -193,7 +194,7 @@ async function roundsAt(realms: Realms, surroundings: Surroundings): Promise<voi
     const late = start - started + longest > quickLimit;
     if (quick && rounds === undefined && round > quickRounds.least && late) break;
     console.log(`\n${title}, ${round === 0 ? "warming up" : `round ${round}`}`);
-    // What starts a Java for every call has nothing that a warm-up would warm.
+    // A script that starts Java for every call gains nothing from a warm-up.
     const present = entrants.filter((entrant) =>
       round === 0 ? !entrant.contestant.slow : round <= entrant.rounds,
     );
@@ -203,7 +204,7 @@ async function roundsAt(realms: Realms, surroundings: Surroundings): Promise<voi
     longest = Math.max(longest, Date.now() - start);
     done = round;
   }
-  if (done < stableRounds) console.log(`\nOnly ${done} rounds: take the figures for a hint.`);
+  if (done < stableRounds) console.log(`\nThe figures are rough, from ${done} rounds only.`);
 }
 
 async function entrantsAt(realms: Realms, { options }: Surroundings): Promise<Entrant[]> {
@@ -222,7 +223,7 @@ async function entrantsAt(realms: Realms, { options }: Surroundings): Promise<En
   return entrants;
 }
 
-/** All operations of one contestant, one after the other. */
+/** Runs all operations of one contestant, one after the other. */
 async function takeTurn(entrant: Entrant, round: number, surroundings: Surroundings): Promise<void> {
   const { contestant, prepared, realms, wanted } = entrant;
   const seen: string[] = [];
@@ -231,7 +232,7 @@ async function takeTurn(entrant: Entrant, round: number, surroundings: Surroundi
   for (const operation of operations) {
     const command = prepared.commands[operation];
     if (!command || (operation !== "fresh" && !wanted.has(operation))) continue;
-    // Of something this slow no more than is asked for.
+    // A slow contestant runs only what is asked for.
     if (operation === "fresh" && contestant.slow && !wanted.has("fresh")) {
       await realms.makeReady();
       continue;
@@ -239,7 +240,7 @@ async function takeTurn(entrant: Entrant, round: number, surroundings: Surroundi
     if (operation === "drift" && contestant.works) await realms.tamper();
     const { sample, asked } = await measured(entrant, operation, command, surroundings);
     if (operation === "fresh" && contestant.works && !verified.has(entrant)) {
-      // Once is enough: what each run says it has done is judged every time.
+      // Verifying once is enough, because the output of each run is checked as well.
       await realms.verify();
       verified.add(entrant);
     }

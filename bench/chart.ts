@@ -1,4 +1,4 @@
-// The picture of the report: plain bars, as an SVG that brings its own background.
+// Draws the report's picture: plain bars, as an SVG with its own background.
 import { escaped } from "../rig/console/xml.ts";
 
 export interface Bar {
@@ -22,7 +22,7 @@ const heading = 34;
 const gap = 14;
 const colors = { ours: "#56d364", peer: "#79c0ff", floor: "#8b949e" };
 
-/** @param title for those who cannot see the picture */
+/** @param title for readers who cannot see the picture */
 export function chartSvg(title: string, caption: string, panels: readonly Panel[]): string {
   let y = padding;
   const parts = [text(padding, y + 14, caption, ` fill="#8b949e"`)];

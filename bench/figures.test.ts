@@ -1,4 +1,4 @@
-// The bench's arithmetic: medians, ratios within a round, and when a run has failed.
+// The bench's arithmetic: medians, ratios within a round, and which runs fail.
 import test from "ava";
 import { exitCodeOf, figureOf, type Limit, ratioOf, type Sample, spreadOf, verdicts } from "./figures.ts";
 import { limits, neededAt } from "./limits.ts";
@@ -13,13 +13,13 @@ const sample = (
 const ours = { realms: 1, contestant: "keycloak-apisix", operation: "preview", metric: "seconds" } as const;
 const floor = { ...ours, contestant: "idle-resources" } as const;
 
-test("a median is the middle one, or between the two in the middle; an outlier does not move it", (t) => {
+test("a median is the middle value, or halfway between the two in the middle; an outlier does not move it", (t) => {
   t.deepEqual(spreadOf([3, 1, 100]), { median: 3, min: 1, max: 100, count: 3 });
   t.deepEqual(spreadOf([4, 1, 2, 9]), { median: 3, min: 1, max: 9, count: 4 });
   t.is(spreadOf([]), undefined);
 });
 
-test("a ratio is taken round by round: a round in which the machine was slow slows both", (t) => {
+test("a ratio is taken round by round: a slow round slows both sides", (t) => {
   const samples = [
     sample("keycloak-apisix", 1, 2),
     sample("keycloak-apisix", 2, 20),
@@ -27,14 +27,14 @@ test("a ratio is taken round by round: a round in which the machine was slow slo
     sample("idle-resources", 1, 1),
     sample("idle-resources", 2, 10),
     sample("idle-resources", 3, 3),
-    // Alone in its round, and at another size: neither belongs to a pair.
+    // One is alone in its round, one is of another size: neither has a counterpart.
     sample("idle-resources", 4, 1000),
     sample("idle-resources", 1, 1000, { realms: 10 }),
   ];
   t.deepEqual(ratioOf(samples, ours, floor), { median: 2, min: 1, max: 2, count: 3 });
 });
 
-test("growth is the ratio of the times a realm, whatever the rounds", (t) => {
+test("growth is the ratio of the times per realm, whatever the rounds", (t) => {
   const grown = { ...ours, realms: 50, metric: "secondsPerRealm" } as const;
   const samples = [
     ...[1, 2, 3].map((round) => sample("keycloak-apisix", round, 10, { realms: 10 })),
@@ -43,12 +43,12 @@ test("growth is the ratio of the times a realm, whatever the rounds", (t) => {
   t.is(ratioOf(samples, grown, { ...grown, realms: 10 })?.median, 2);
 });
 
-test("requests a realm leave the login out", (t) => {
+test("requests per realm do not count the login", (t) => {
   const samples = [sample("keycloak-apisix", 1, 1, { realms: 10, requests: 51, logins: 1 })];
   t.is(figureOf(samples, { ...ours, realms: 10, metric: "requestsPerRealm" })?.median, 5);
 });
 
-test("a missed limit fails the run, what was not measured does not, and a run that measures nothing fails", (t) => {
+test("a missed limit fails the run, an unmeasured one does not, and a run without measurements fails", (t) => {
   const limit: Limit = { title: "", of: ours, than: floor, limit: 1.25 };
   const judged = (seconds: number) =>
     verdicts([sample("keycloak-apisix", 1, seconds), sample("idle-resources", 1, 1)], [limit]);
@@ -62,7 +62,7 @@ test("a missed limit fails the run, what was not measured does not, and a run th
   t.is(exitCodeOf(alone), 1);
 });
 
-test("what the engine alone would need is told beside a peer's limit", (t) => {
+test("a limit against a peer also shows what the engine alone would need", (t) => {
   const peer = { ...ours, contestant: "pulumi-keycloak" } as const;
   const limit: Limit = { title: "", of: ours, than: peer, limit: 0.5 };
   const samples = [
@@ -77,7 +77,7 @@ test("what the engine alone would need is told beside a peer's limit", (t) => {
   t.is(verdicts(samples, [{ ...limit, than: floor }])[0]?.floor, undefined);
 });
 
-test("growth, which is ours against ours, is told beside the floor's own", (t) => {
+test("a limit on our own growth also shows the growth of the floor", (t) => {
   const grown = { ...ours, realms: 50, metric: "secondsPerRealm" } as const;
   const limit: Limit = { title: "", of: grown, than: { ...grown, realms: 10 }, limit: 1 };
   const judged = (seconds: number) =>
@@ -91,16 +91,16 @@ test("growth, which is ours against ours, is told beside the floor's own", (t) =
       [limit],
     );
   t.is(judged(75)[0]?.floor, 1.5);
-  t.is(exitCodeOf(judged(75)), 0, "the engine's own is more than linear");
-  t.is(exitCodeOf(judged(25)), 1, "the engine's own is not");
+  t.is(exitCodeOf(judged(75)), 0, "the engine itself grows more than linearly");
+  t.is(exitCodeOf(judged(25)), 1, "the engine itself does not");
 });
 
-test("limits of sizes that were not run are not judged", (t) => {
+test("limits at sizes that did not run are not judged", (t) => {
   const limit: Limit = { title: "", of: { ...ours, realms: 50 }, limit: 1 };
   t.deepEqual(verdicts([sample("keycloak-apisix", 1, 1)], [limit]), []);
 });
 
-test("a limit without anything to compare with is one for the figure itself", (t) => {
+test("a limit without a counterpart applies to the figure itself", (t) => {
   const limit: Limit = { title: "", of: { ...ours, metric: "logins" }, limit: 1 };
   const judged = (logins: number) =>
     verdicts([sample("keycloak-apisix", 1, 1, { logins })], [limit])[0]?.result;
@@ -108,11 +108,11 @@ test("a limit without anything to compare with is one for the figure itself", (t
   t.is(judged(2), "missed");
 });
 
-test("what --quick runs is what the limits at one realm need", (t) => {
+test("--quick runs what the limits at one realm need", (t) => {
   const needed = neededAt(1);
   t.deepEqual([...(needed.get("keycloak-apisix") ?? [])].sort(), ["again", "fresh", "preview"]);
   t.deepEqual([...(needed.get("kcadm") ?? [])], ["again"]);
-  t.true(needed.get("idle-resources")?.has("fresh"), "what the engine alone would need");
+  t.true(needed.get("idle-resources")?.has("fresh"), "the engine's floor");
   t.is(needed.get("empty-program"), undefined);
   t.true(limits.filter(({ of }) => of.realms === 1).length >= 10);
 });

@@ -1,21 +1,21 @@
-// From samples to figures: medians with their spread, ratios within a round, and whether the limits are kept.
+// Turns samples into figures: medians with their spread, ratios within a round, and verdicts on the limits.
 import type { Name, Operation } from "./contestants/contestant.ts";
 
 /** One command, measured once. */
 export interface Sample {
   readonly realms: number;
-  /** From 1 on; what ran to warm up is no sample. */
+  /** Starts at 1; the warm-up gives no samples. */
   readonly round: number;
   readonly contestant: Name;
   readonly operation: Operation;
   readonly seconds: number;
-  /** Bytes, at the peak. */
+  /** Peak memory in bytes. */
   readonly memory?: number;
-  /** Seconds of processor time of the whole tree. */
+  /** Processor time of the whole process tree, in seconds. */
   readonly processor?: number;
   readonly requests?: number;
   readonly logins?: number;
-  /** Bytes of state behind it. */
+  /** Size of the state afterwards, in bytes. */
   readonly state?: number;
 }
 
@@ -43,7 +43,7 @@ export interface Spread {
   readonly count: number;
 }
 
-/** `of` is at most `limit` times `than`, or at most `limit` where there is no `than`. */
+/** `of` must be at most `limit` times `than`; without `than`, at most `limit`. */
 export interface Limit {
   readonly title: string;
   readonly of: Figure;
@@ -53,10 +53,10 @@ export interface Limit {
 
 export interface Verdict {
   readonly limit: Limit;
-  /** The ratio, or the figure itself; undefined where something was not measured. */
+  /** The ratio, or the figure itself. Undefined if something was not measured. */
   readonly value: Spread | undefined;
   readonly result: "met" | "missed" | "not measured";
-  /** What the engine's do-nothing floor would come to in our place: above the limit, work would have to be free. */
+  /** The value with the engine's do-nothing floor in our place. Above the limit, our work would have to be free. */
   readonly floor: number | undefined;
 }
 
@@ -96,8 +96,8 @@ function metricOf(sample: Sample, metric: Metric): number | undefined {
 }
 
 /**
- * The ratio of two figures. Of the same size it is taken round by round, so that what disturbs the machine disturbs both;
- * rounds of different sizes have nothing to do with each other, so there it is the ratio of the medians.
+ * The ratio of two figures. At the same size it is taken round by round, so that a disturbance hits both. Rounds of
+ * different sizes have nothing in common, so there it is the ratio of the medians.
  */
 export function ratioOf(samples: readonly Sample[], of: Figure, than: Figure): Spread | undefined {
   const [ofs, thans] = [valuesOf(samples, of), valuesOf(samples, than)];
@@ -115,17 +115,17 @@ export function ratioOf(samples: readonly Sample[], of: Figure, than: Figure): S
   };
 }
 
-/** The contestant that stands for the engine alone. */
+/** The contestant that shows the engine alone. */
 const floor: Name = "idle-resources";
 
-/** What would be compared if the floor stood in our place; growth, which is ours against ours, becomes the floor's own. */
+/** The comparison with the floor in our place. Our growth becomes the growth of the floor. */
 export function floorInPlace({ of, than }: Limit): { of: Figure; than: Figure } | undefined {
   if (!than || than.contestant === floor) return undefined;
   const isGrowth = than.contestant === of.contestant;
   return { of: { ...of, contestant: floor }, than: isGrowth ? { ...than, contestant: floor } : than };
 }
 
-/** Of the limits at the sizes that were measured. */
+/** The verdicts on the limits at sizes that were measured. */
 export function verdicts(samples: readonly Sample[], limits: readonly Limit[]): Verdict[] {
   const sizes = new Set(samples.map(({ realms }) => realms));
   return limits
@@ -139,14 +139,14 @@ export function verdicts(samples: readonly Sample[], limits: readonly Limit[]): 
     });
 }
 
-/** Missed, and it would be by dynamic resources that do nothing: not ours to reach, as long as the engine is what it is. */
+/** Missed, but dynamic resources that do nothing would miss it as well: with this engine we cannot reach it. */
 export function isOutOfReach({ limit, result, floor }: Verdict): boolean {
   return result === "missed" && floor !== undefined && floor > limit.limit;
 }
 
 /**
- * A run that has missed a limit fails, and so does one that has measured none. What the engine's own floor misses as
- * well is reported as missed, but a check that could never pass would tell nobody anything.
+ * A run fails if it misses a limit, or measures none. A limit that the engine's floor misses as well is reported but does
+ * not fail the run: a check that can never pass is of no use.
  */
 export function exitCodeOf(all: readonly Verdict[]): number {
   const measured = all.filter(({ result }) => result !== "not measured");

@@ -1,4 +1,4 @@
-// What is to be reached: the one table that the report and the exit code go by.
+// The limits to keep: the only table for both the report and the exit code.
 import type { Name, Operation } from "./contestants/contestant.ts";
 import { type Figure, floorInPlace, type Limit, type Metric } from "./figures.ts";
 
@@ -12,7 +12,7 @@ const figure = (realms: number, contestant: Name, operation: Operation, metric: 
   metric,
 });
 
-/** Our wall time against somebody's. */
+/** Our wall time against another contestant's. */
 function time(
   realms: number,
   operation: Operation,
@@ -85,12 +85,12 @@ export const limits: readonly Limit[] = [
   ),
 ];
 
-/** What has to run at this size for the limits to be judged. */
+/** The operations that must run at this size for the limits to be judged. */
 export function neededAt(realms: number): ReadonlyMap<Name, ReadonlySet<Operation>> {
   const needed = new Map<Name, Set<Operation>>();
   const judged = limits.flatMap((limit) => {
     const { of, than } = limit;
-    // The floor in our place, too: whether a limit is ours to reach.
+    // The floor runs as well, because it decides whether we can reach a limit.
     return [of, ...(than ? [than] : []), ...Object.values(floorInPlace(limit) ?? {})];
   });
   for (const each of judged) {

@@ -1,4 +1,4 @@
-// What the figures were taken on, asked at run time.
+// The machine and the versions behind the figures, asked at run time.
 import { readFile } from "node:fs/promises";
 import { arch, cpus, release, totalmem, type } from "node:os";
 import path from "node:path";
@@ -9,7 +9,7 @@ import { engineVersion, keycloakPluginFolder, keycloakPluginVersion } from "../r
 import { configCliJar, java } from "./contestants/config-cli.ts";
 import { memoryKind } from "./process-tree.ts";
 
-/** What and which, in the order to be read. */
+/** Each part and its version, in reading order. */
 export type Machine = Readonly<Record<string, string>>;
 
 export async function machine(): Promise<Machine> {
@@ -35,7 +35,7 @@ async function builtPluginVersion(): Promise<string> {
   return /const version = "([^"]+)"/.exec(source)?.[1] ?? "of unknown version";
 }
 
-/** It tells its version when it starts; without files it does nothing else. */
+/** keycloak-config-cli prints its version at the start; without files it does nothing else. */
 async function configCliVersion(): Promise<string | undefined> {
   if (configCliJar === undefined) return undefined;
   const { stdout } = await execa(java, ["-jar", configCliJar], { reject: false, stdin: "ignore" });

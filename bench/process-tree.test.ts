@@ -1,11 +1,11 @@
-// What the bench measures of a command: its time, and the memory of all its processes.
+// What the bench measures for a command: its time, and the memory of all its processes.
 import test from "ava";
 import { measure, memoryKind } from "./process-tree.ts";
 
-(memoryKind ? test : test.skip)("memory is that of the whole tree, orphans included", async (t) => {
+(memoryKind ? test : test.skip)("memory counts the whole process tree, orphans included", async (t) => {
   const held = 200_000_000;
   const holding = `const held = Buffer.alloc(${held}, 1); setTimeout(() => held, 2000)`;
-  // A shell that ends at once leaves the one that holds it without a parent.
+  // The shell ends at once and orphans the process that holds the memory.
   const orphan = `node -e '${holding}' & sleep 0.3`;
   const run = (script: string) =>
     measure(

@@ -1,5 +1,5 @@
-// Runs one command and measures it with everything that it starts: wall time from spawn to exit, and the peak of the
-// memory that all its processes hold at the same moment.
+// Runs a command and measures it together with everything that it starts: the wall time from spawn to exit, and the peak
+// of the memory that all its processes hold at a time.
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -8,23 +8,23 @@ import type { Command } from "./contestants/contestant.ts";
 
 export interface Measured {
   readonly seconds: number;
-  /** Bytes; undefined where there is no /proc. */
+  /** Bytes. Undefined without /proc. */
   readonly memory: number | undefined;
-  /** Seconds of processor time, Keycloak's not among them; undefined where there is no /proc. */
+  /** Processor time in seconds, without Keycloak's. Undefined without /proc. */
   readonly processor: number | undefined;
   readonly exitCode: number;
   readonly output: string;
 }
 
-/** Milliseconds between two looks; one costs some 5 ms of a core. */
+/** Milliseconds between two measurements. Each costs about 5 ms of a core. */
 const interval = 100;
 
-/** Inherited by all children, also by those that lose their parent. */
+/** A variable that all children inherit, even those that lose their parent. */
 const markName = "KEYCLOAK_APISIX_BENCH_RUN";
 const benchId = randomUUID();
 let runs = 0;
 
-/** What Linux tells of a process's memory: shared pages divided among those that share them, or else all it holds. */
+/** Which figure Linux offers: memory with shared pages divided among processes (PSS), or all that a process holds (RSS). */
 export type MemoryKind = "PSS" | "RSS";
 export const memoryKind: MemoryKind | undefined = (["PSS", "RSS"] as const).find(
   (kind) => memoryOf(process.pid, kind) !== undefined,
@@ -64,7 +64,7 @@ export async function measure(
   }
 }
 
-/** Ends whatever the measured commands have left running. @returns how many there were. */
+/** Ends what the measured commands have left running. @returns the number of processes. */
 export function endLeftovers(): Promise<number> {
   return endProcesses(async () =>
     (await listProcesses(true)).filter(({ command }) => command.includes(`${markName}=${benchId}-`)),
@@ -98,7 +98,7 @@ class ProcessTree {
     this.peak = Math.max(this.peak, sum);
   }
 
-  /** What was seen at the last look; a process that lived between two looks is left out. */
+  /** The processes at the last measurement. One that lives only between two measurements is missed. */
   get processor(): number {
     return [...this.#ticks.values()].reduce((all, ticks) => all + ticks, 0) / ticksPerSecond;
   }
@@ -107,7 +107,7 @@ class ProcessTree {
     try {
       return `${readFileSync(`/proc/${pid}/environ`, "latin1")}\0`.includes(this.#mark);
     } catch {
-      return false; // Somebody else's, or it has ended.
+      return false; // It belongs to another user, or has ended.
     }
   }
 }
@@ -129,7 +129,7 @@ const ticksPerSecond = 100;
 function ticksOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // Behind the program's name, which may hold anything: state is field 3, user and system time are 14 and 15.
+    // The fields after the program's name, which may hold anything: state is field 3, user and system time are 14 and 15.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return Number(fields[11]) + Number(fields[12]);
   } catch {

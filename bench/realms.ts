@@ -1,10 +1,10 @@
-// The realms that all contestants work on in turn: made once, put back to untouched before each turn, all by plain
-// requests and outside the measured time. Shared, since with each realm more Keycloak takes longer to see what an admin may.
+// The realms that all contestants work on in turn. They are created once and reset before each turn, with plain requests
+// and outside the measured time. All contestants share them, because each realm more slows down every request of an admin.
 import pLimit from "p-limit";
 import { changeUser, doByHand } from "../rig/keycloak/by-hand.ts";
 import { TestRealm } from "../rig/keycloak/realm.ts";
 
-/** What everybody has to bring about. */
+/** What every contestant must configure. */
 export const customer = {
   password: "Of the customer, 1!",
   profile: { email: "customer@example.com", firstName: "Cim", lastName: "Customer" },
@@ -12,7 +12,7 @@ export const customer = {
 
 const mappedRoles = ["customer", "offline_access", "uma_authorization"];
 
-/** At 50 realms that is ten thousand requests, eight at a time. */
+/** At 50 realms this makes ten thousand requests, eight at a time. */
 const warmUpPasses = 10;
 const atOnce = 8;
 
@@ -23,14 +23,14 @@ export class Realms {
     this.all = all;
   }
 
-  /** So many realms with client `cim`, those of `smaller` among them. */
+  /** Creates this many realms with client `cim`, counting those of `smaller`. */
   static async create(count: number, smaller: Realms | undefined): Promise<Realms> {
     const all = [...(smaller?.all ?? [])];
     while (all.length < count) all.push(await TestRealm.create({}, {}, `bench-${all.length + 1}`));
     return new Realms(all);
   }
 
-  /** Keycloak compiles what it is asked often, and here it has just started; in life it has run for days. */
+  /** Makes Keycloak compile its hot code: here it has just started, while in production it has run for days. */
   async warmUp(): Promise<void> {
     const limit = pLimit(atOnce);
     for (let pass = 0; pass < warmUpPasses; pass += 1) {
@@ -43,12 +43,12 @@ export class Realms {
     }
   }
 
-  /** What a contestant would have made, for one whose fresh run is not asked for. */
+  /** Configures the realms for a contestant that does not run `fresh`. */
   async makeReady(): Promise<void> {
     for (const realm of this.all) await doByHand(realm, customer.password);
   }
 
-  /** Somebody changes one field in each realm; {@link repair} puts it right again. */
+  /** Changes one field in each realm; {@link repair} corrects it. */
   async tamper(): Promise<void> {
     for (const realm of this.all) await changeUser(realm, { emailVerified: false });
   }
@@ -56,7 +56,7 @@ export class Realms {
     for (const realm of this.all) await changeUser(realm, { emailVerified: true });
   }
 
-  /** Takes away whatever a contestant has made. */
+  /** Removes everything that a contestant has created. */
   async clear(): Promise<void> {
     for (const realm of this.all) {
       const [client, user, role] = await Promise.all([realm.client(), realm.user(), realm.role()]);
@@ -68,7 +68,7 @@ export class Realms {
     }
   }
 
-  /** @throws Error naming the first thing that a contestant has left undone. */
+  /** @throws Error naming the first thing that a contestant has not done */
   async verify(): Promise<void> {
     for (const realm of this.all) {
       const [mapper, user, mapped] = await Promise.all([realm.mapper(), realm.user(), realm.mappedRoles()]);
@@ -79,7 +79,7 @@ export class Realms {
         mappedRoles.every((role) => mapped.includes(role)) || "the role mappings",
         (await realm.canLogIn(customer.password)) || "a password that lets the customer in",
       ].find((each) => each !== true);
-      if (undone) throw new Error(`In realm ${realm.name} it has left out ${undone}.`);
+      if (undone) throw new Error(`Realm ${realm.name} lacks ${undone}.`);
     }
   }
 }

@@ -1,4 +1,4 @@
-// The report: the same tables in the terminal and, with a picture, in docs/performance.md.
+// Writes the report: the same tables in the terminal and, with a picture, in docs/performance.md.
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { root } from "../rig/machine/folders.ts";
@@ -20,10 +20,10 @@ export interface Run {
   readonly samples: readonly Sample[];
   readonly verdicts: readonly Verdict[];
   readonly contestants: readonly Pick<Contestant, "name" | "title" | "role">[];
-  /** Why somebody did not take part. */
+  /** Why a contestant did not take part. */
   readonly absent: readonly string[];
   readonly minutes: number;
-  /** It was ended before it had measured all of it. */
+  /** Did the run end before everything was measured? */
   readonly isCutShort: boolean;
 }
 
@@ -93,7 +93,7 @@ function sizeTables(run: Run, realms: number): string {
   ].join("\n\n");
 }
 
-/** With what it looks at realms where nothing is to be done. */
+/** The operation that looks at realms with nothing to do. */
 const lookOf = (name: Name): Operation => (name === "config-cli" || name === "kcadm" ? "again" : "preview");
 
 type Show = (spread: Spread) => string;
@@ -123,7 +123,7 @@ function limitTable(verdicts: readonly Verdict[]): string {
 
 const number = (value: number) => `${Math.round(value * 100) / 100}`;
 
-/** What a limit is measured against, in words. */
+/** What a limit compares with, in words. */
 function nameOf({ realms, contestant, operation }: Figure): string {
   const preview = operation === "preview" ? "`preview --refresh`" : headings[operation];
   const names: Readonly<Partial<Record<Name, string>>> = {
@@ -151,16 +151,16 @@ function verdictText(verdicts: readonly Verdict[]): string {
             .join("\n"),
         ];
   const missed = of("missed");
-  const counts = `${of("met").length} limits are met, ${missed.length} missed, ${of("not measured").length} not measured.`;
+  const counts = `${of("met").length} limits are met, ${missed.length} missed and ${of("not measured").length} not measured.`;
   return [
     counts,
     ...listed(
       missed.filter((each) => !isOutOfReach(each)),
-      "Missed, and ours to reach (the run fails):",
+      "Missed, and within our reach (the run fails):",
     ),
     ...listed(
       missed.filter(isOutOfReach),
-      "Missed, and out of reach: as many dynamic resources that do nothing at all would miss it as well. @pulumi/keycloak's provider is a Go program that the engine talks to directly; dynamic resources need a second Node process, and carry their provider's text in the state. Growth is compared with the floor's own: the engine writes the whole state with every step, so what writes gets dearer with the number of resources.",
+      "Missed, but out of reach: as many dynamic resources that do nothing would miss it as well. @pulumi/keycloak's provider is a Go program that the engine talks to directly; dynamic resources need a second Node process and carry their provider's text in the state. Growth is compared with the growth of the floor: the engine writes the whole state with every step, so each write costs more as resources are added.",
     ),
   ].join("\n\n");
 }
@@ -169,7 +169,7 @@ function sentence({ title, of, than }: Limit): string {
   return `${titleOf(of.realms)}, ${title}${than ? `, against ${nameOf(than)}` : ""}`;
 }
 
-/** How much of our time is the engine's, Keycloak's and ours. */
+/** How our time divides among the engine, Keycloak and our own code. */
 function shares(run: Run): string {
   const median = (realms: number, contestant: Name, operation: Operation) =>
     figureOf(run.samples, { realms, contestant, operation, metric: "seconds" })?.median;
@@ -184,12 +184,12 @@ function shares(run: Run): string {
     }),
   );
   const empty = median(1, "empty-program", "preview");
-  return `${table(["at", "", "ours", "of it: the do-nothing floor", "the rest", "Keycloak alone, for these requests"], rows)}
+  return `${table(["at", "", "ours", "the do-nothing floor", "the rest", "Keycloak alone, for the same requests"], rows)}
 
-The floor is Pulumi's: its CLI, two Node processes, and the exchange of every resource with the provider${
+The floor is Pulumi's: its CLI, two Node processes, and the exchange with the provider about every resource${
     empty === undefined ? "" : ` (an empty program takes ${empty.toFixed(2)} s)`
   }. The rest is
-ours, with the waiting for Keycloak in it; what Keycloak would need for the same requests from a warm process stands behind it.`;
+ours and includes waiting for Keycloak. The last column is what Keycloak needs for the same requests from a warm process.`;
 }
 
 function chart(run: Run): string {
@@ -232,8 +232,8 @@ function page(run: Run, onWhat: Machine): string {
   const absent = run.absent.map((why) => `- Not measured here: ${why}.\n`).join("");
   return `# Performance
 
-Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}, in ${run.minutes} minutes. Absolute times are this machine's; what counts are
-the ratios, taken within each round of one run. \`npm run bench -- --quick\` does it for one realm within three minutes.
+Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}, in ${run.minutes} minutes. Absolute times depend on the machine; what counts is
+the ratios, taken within each round of one run. \`npm run bench -- --quick\` measures one realm within three minutes.
 Rounds: ${roundsOf(run)}.${run.isCutShort ? " **The run was stopped before its end.**" : ""}
 
 ![Seconds for a fresh up and for a run with nothing to do](performance.svg)
@@ -256,29 +256,30 @@ ${table(["what", "which"], machine)}
 
 ## How it is measured
 
-- Everybody gets the same realms with client \`cim\`, untouched, on the same Keycloak, and makes the same objects:
-  Audience mapper, user with verified email and profile, password, realm role, three role mappings. After his first run the bench
-  looks for all of them and logs the customer in; a run that says it has done other work than it should ends the bench.
-  Realms are made and put back outside the measured time. Keycloak holds no others beside them and \`master\`: it looks through
-  the rights for every realm there is before it answers an administrator, so each realm more makes every request dearer.
-- The contestants take turns, each with all of his commands, in another order each round; one round before the first warms up
-  and is not counted. Before that Keycloak carries out the work ten times, made by hand, since in life it has run for days.
-  Ratios are taken within a round, then their median.
-- Time is from the start of a command to its end. Processor time and peak memory are the whole process tree's, looked at every
-  0.1 s, Keycloak's not among them. Requests and logins come from Keycloak's own access log.
-- All Pulumi programs run alike: the pinned CLI, plain TypeScript that Node loads (no type check), Node's compile cache, the same
-  stack configuration, parallelism as the CLI has it, \`up\` and \`destroy\` with \`--yes --skip-preview\` (the preview is a figure of its own).
-- @pulumi/keycloak compares with its state only; seeing what we see takes \`preview --refresh\`, so that is its preview here. It never
-  sees a changed password, and fetches no token.
-- keycloak-config-cli takes part where \`KEYCLOAK_CONFIG_CLI_JAR\` names its jar. Maven Central does not carry it; its source
-  builds with \`mvn -DskipTests package\` on Java 21 or newer, which \`JAVA_HOME\` then has to name for the bench as well. It runs
-  with \`import.cache.enabled=false\`, so that it looks again; kcadm.sh's script looks before it writes. "Again" of both is the same
-  run once more; neither shows anything beforehand or takes anything back. The script starts a Java for every call, so it is
-  measured at one realm only; keycloak-config-cli only once at 50.
-- "Nothing compiled yet" is how a CI runner meets a program: ours without Node's compile cache; @pulumi/keycloak's in the project
-  that \`pulumi new typescript\` makes, type-checked, without ts-node's cache. For information; the limits are about equal settings.
-- The floors: a program without resources; as many dynamic resources as ours in the same components, with the same inputs, whose
-  provider does nothing; the requests of our clean preview sent again by one warm process, eight at a time, with one login.
+- All contestants get the same untouched realms with client \`cim\`, on the same Keycloak, and create the same objects:
+  Audience mapper, user with verified email and profile, password, realm role, three role mappings. After a contestant's first
+  run the bench checks all of them and logs the customer in. A run that reports other work than expected ends the bench.
+  Realms are created and reset outside the measured time. Keycloak holds no other realms, apart from \`master\`: before it answers
+  an administrator it checks the rights in every realm, so each realm more makes every request slower.
+- The contestants take turns, each with all its commands, in a different order each round. A warm-up round comes first and is
+  not counted. Before it, plain requests make Keycloak do the same work ten times, because in production it has run for days.
+  Ratios are taken within a round; what is shown is their median.
+- Time runs from the start of a command to its end. Processor time and peak memory are those of the whole process tree, without
+  Keycloak, measured every 0.1 s. Requests and logins come from Keycloak's own access log.
+- All Pulumi programs run in the same way: the pinned CLI, plain TypeScript that Node loads (no type check), Node's compile cache,
+  the same stack configuration, the CLI's default parallelism, \`up\` and \`destroy\` with \`--yes --skip-preview\` (the preview is a
+  figure of its own).
+- @pulumi/keycloak only compares with its state. To see what we see it needs \`preview --refresh\`, so that is its preview here.
+  It never sees a changed password, and fetches no token.
+- keycloak-config-cli takes part if \`KEYCLOAK_CONFIG_CLI_JAR\` names its jar. Maven Central does not carry it. Its source builds
+  with \`mvn -DskipTests package\` on Java 21 or newer; \`JAVA_HOME\` must name that Java for the bench as well. It runs with
+  \`import.cache.enabled=false\`, so it looks at the realm each time, as the kcadm.sh script does before it writes. For both,
+  "again" is the same run once more; neither has a preview or a way back. The script starts Java for every call, so it is
+  measured at one realm only, and keycloak-config-cli only once at 50.
+- "Nothing compiled yet" is the situation of a fresh CI runner: our program without Node's compile cache, and @pulumi/keycloak's in
+  the project that \`pulumi new typescript\` creates, type-checked, without ts-node's cache. No limit depends on it.
+- There are three floors: a program without resources; as many dynamic resources as ours, with the same components and inputs but
+  an idle provider; and the requests of our clean preview, sent again by one warm process, eight at a time, with one login.
 ${absent}`;
 }
 

@@ -115,7 +115,7 @@ for (const [title, step, expected] of [
     unapplied("update", { server: `http://before.example.com, will be ${here}` }),
   ],
   [
-    "a token that is to be verified anew",
+    "a token that needs to be verified again",
     ours(
       "TokenCheck",
       "update",

@@ -1,4 +1,4 @@
-// Who takes part.
+// The contestants.
 import { keycloakApisixCold, pulumiKeycloakCold } from "./cold.ts";
 import { configCli } from "./config-cli.ts";
 import type { Contestant } from "./contestant.ts";

@@ -1,5 +1,5 @@
-// Both once more as a CI runner meets them, where nothing has been compiled before: ours without Node's compile cache,
-// theirs in a project as `pulumi new` lays it out (CommonJS, type-checked) without ts-node's cache. One realm is enough.
+// Our program and @pulumi/keycloak's once more on a fresh machine, such as a CI runner, with nothing compiled yet: ours
+// without Node's compile cache, theirs as `pulumi new` sets it up (CommonJS, type-checked) without ts-node's cache. One realm.
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { root } from "../../rig/machine/folders.ts";
@@ -41,7 +41,7 @@ export const pulumiKeycloakCold: Contestant = {
   },
 };
 
-/** Those of Pulumi's template. */
+/** The compiler options of Pulumi's template. */
 const compilerOptions = {
   strict: true,
   outDir: "bin",

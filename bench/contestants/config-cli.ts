@@ -1,5 +1,5 @@
-// The same work with keycloak-config-cli, where its jar is given. It looks at everything again (no cache by checksum),
-// and removes nothing that is not in its files.
+// The same work with keycloak-config-cli, if its jar is given. It looks at everything each time (no cache by checksum), and
+// removes nothing that is not in its files.
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { server } from "../../rig/keycloak/realm.ts";
@@ -8,7 +8,7 @@ import type { Command, Contestant } from "./contestant.ts";
 
 const given = process.env.KEYCLOAK_CONFIG_CLI_JAR;
 export const configCliJar = given ? path.resolve(given) : undefined;
-/** The one that Keycloak itself runs on; the jar of 6.5 needs Java 21. */
+/** The Java that Keycloak itself runs on. The jar of 6.5 needs Java 21. */
 export const java = process.env.JAVA_HOME ? path.join(process.env.JAVA_HOME, "bin", "java") : "java";
 
 export const configCli: Contestant = {

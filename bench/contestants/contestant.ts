@@ -1,9 +1,9 @@
-// What a contestant is: something that makes realms ready, as commands that are measured one after the other.
+// A contestant makes realms ready, by commands that are measured one after the other.
 import type { Realms } from "../realms.ts";
 
 /**
- * In this order in each round: on untouched realms, with nothing to do (applied, then previewed), with one field of each
- * realm changed by somebody, and taken back.
+ * The operations in the order of a round: on untouched realms, with nothing to do (applied, then previewed), after somebody
+ * has changed one field in each realm, and taking everything back.
  */
 export const operations = ["fresh", "again", "preview", "drift", "destroy"] as const;
 export type Operation = (typeof operations)[number];
@@ -13,9 +13,9 @@ export interface Command {
   readonly program: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** Beside the bench's own environment; undefined takes a variable away. */
+  /** Variables on top of the bench's own environment; undefined removes one. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** What is wrong with what it printed, if anything: a run that did other work than it should is no figure. */
+  /** Says what is wrong with the output, if anything. A run that did other work than it should does not count. */
   readonly complaint?: (output: string) => string | undefined;
 }
 
@@ -27,24 +27,24 @@ export interface Given {
 
 export interface Prepared {
   readonly commands: Readonly<Partial<Record<Operation, Command>>>;
-  /** Forgets all that it keeps beside the realms; `fresh` comes next. */
+  /** Forgets everything that it stores outside the realms; `fresh` comes next. */
   forget?(): Promise<void>;
-  /** Bytes of state that it keeps now. */
+  /** The current size of its state, in bytes. */
   stateBytes?(): Promise<number>;
 }
 
 export interface Contestant {
   readonly name: Name;
   readonly title: string;
-  /** A peer does the same work; a floor shows what cannot be undercut. */
+  /** A peer does the same work. A floor shows a time that nothing can beat. */
   readonly role: "ours" | "peer" | "floor";
   /** Does it write to the realms? */
   readonly works: boolean;
-  /** Why it cannot take part here. */
+  /** Why it cannot take part on this machine. */
   absent?(): string | undefined;
-  /** Far slower than any limit: no warm-up, and in a quick run one round. */
+  /** Is it far slower than any limit? Then it gets no warm-up, and one round in a quick run. */
   readonly slow?: boolean;
-  /** At most so many rounds at this size. */
+  /** The maximum number of rounds at this size. */
   rounds?(realms: number): number;
   prepare(given: Given): Promise<Prepared>;
 }

@@ -1,4 +1,4 @@
-// What the CLI and Node cost before anything is done: a program without resources.
+// The cost of the CLI and Node alone: a program without resources.
 import type { Contestant } from "./contestant.ts";
 import { pulumiProgram } from "./pulumi-program.ts";
 

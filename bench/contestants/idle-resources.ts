@@ -1,4 +1,4 @@
-// The engine's floor: as many dynamic resources as ours, in the same components, that do nothing.
+// The engine's floor: as many dynamic resources as ours, in the same components, whose provider does nothing.
 import type { Contestant } from "./contestant.ts";
 import { pulumiProgram } from "./pulumi-program.ts";
 

@@ -1,4 +1,4 @@
-// The same work as a kcadm.sh script. It shows nothing beforehand and takes nothing back.
+// The same work as a kcadm.sh script. It has no preview and no way back.
 import path from "node:path";
 import { server } from "../../rig/keycloak/realm.ts";
 import { ensureKeycloakDistribution } from "../../rig/keycloak/server.ts";

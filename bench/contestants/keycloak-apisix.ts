@@ -1,4 +1,4 @@
-// This repository's own program, one component a tenant, token check included.
+// This repository's program: one component a tenant, token check included.
 import type { Contestant } from "./contestant.ts";
 import { pulumiProgram } from "./pulumi-program.ts";
 

@@ -1,4 +1,4 @@
-// The same objects with @pulumi/keycloak alone. It compares with its state, so seeing drift takes `--refresh`.
+// The same objects with @pulumi/keycloak alone. It compares with its state, so it needs `--refresh` to see drift.
 import type { Contestant } from "./contestant.ts";
 import { pulumiProgram } from "./pulumi-program.ts";
 

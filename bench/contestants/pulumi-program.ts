@@ -1,5 +1,5 @@
 // What the Pulumi contestants share: a project with its own state in a file, the same configuration, the same flags.
-// `up` and `destroy` run with --skip-preview, as `npm start` and CI do: the preview is a figure of its own.
+// `up` and `destroy` run with --skip-preview, as in `npm start` and CI: the preview is a figure of its own.
 import { cp, rm } from "node:fs/promises";
 import path from "node:path";
 import { root } from "../../rig/machine/folders.ts";
@@ -9,20 +9,20 @@ import { customer } from "../realms.ts";
 import type { Command, Given, Operation, Prepared } from "./contestant.ts";
 
 interface Options {
-  /** Operations that this program has, and how many resources each touches in a realm. */
+  /** The operations of this program, and how many resources each touches in a realm. */
   readonly touches: Readonly<Partial<Record<Operation, number>>>;
   /** Further arguments of `preview`. */
   readonly preview?: readonly string[];
 }
 
-/** @param program below the repository's root; it reads `tenants`, `customerPassword` and `customerProfile` */
+/** @param program path from the repository's root; it reads `tenants`, `customerPassword` and `customerProfile` */
 export function pulumiProgram(program: string, given: Given, options: Options): Promise<Prepared> {
   return pulumiProject({ program: reexport(program) }, given, options);
 }
 
 export const reexport = (program: string) => `export * from ${JSON.stringify(path.join(root, program))};\n`;
 
-/** The same for a project of another layout. */
+/** The same for a project with another layout. */
 export async function pulumiProject(
   layout: ProjectOptions,
   given: Given,
@@ -73,7 +73,7 @@ function commandsOf({ name, project }: TestStack, realms: number, { touches, pre
         complaint: (output) => {
           const counted = changes(output);
           const { [done[operation as Operation]]: is = 0, ...others } = counted;
-          // The stack and the components are resources, too, so it may be more than was asked for; but nothing is nothing.
+          // Stack and components count as resources too, so there may be more than expected; but zero must be zero.
           const quiet = operation === "again" || operation === "preview";
           const fits = Object.keys(others).length === 0 && (quiet ? is === 0 : is >= each * realms);
           return fits
@@ -86,7 +86,7 @@ function commandsOf({ name, project }: TestStack, realms: number, { touches, pre
   ) as Prepared["commands"];
 }
 
-/** The summary's counts, what is unchanged left out. */
+/** The counts in the CLI's summary, without unchanged resources. */
 function changes(output: string): Record<string, number> {
   const summary = output.slice(output.lastIndexOf("\nResources:"));
   const counts = [...summary.matchAll(/^ +[+~-]+ (\d+) ([a-z ]+)$/gm)];

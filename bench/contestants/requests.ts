@@ -1,10 +1,10 @@
-// Keycloak's own floor: the very requests of our clean preview, sent again by a process that is warm already, on
-// connections that stay open, with one login.
+// Keycloak's own floor: the requests of our clean preview, sent again by a warm process, over connections that stay open,
+// with one login.
 import { server } from "../../rig/keycloak/realm.ts";
 import type { LoggedRequest } from "../access-log.ts";
 import type { Name, Operation } from "./contestant.ts";
 
-/** Measured right behind what it repeats, as long as the objects are the same. */
+/** Measured right after the preview that it repeats, while the objects are the same. */
 export const requests = {
   name: "requests" as const,
   title: "the requests of our preview, from one warm process",
@@ -13,7 +13,7 @@ export const requests = {
   send,
 };
 
-/** How many at a time; more do not make two cores faster. */
+/** How many requests run at a time. More are no faster on two cores. */
 const atOnce = 8;
 
 async function send(logged: readonly LoggedRequest[]): Promise<void> {

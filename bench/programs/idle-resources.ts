@@ -1,4 +1,4 @@
-// As many dynamic resources as ours, with the same inputs, order and components, whose provider does nothing.
+// As many dynamic resources as our program has, with the same inputs, order and components, but an idle provider.
 import * as pulumi from "@pulumi/pulumi";
 import { password, profile, realms } from "./settings.ts";
 

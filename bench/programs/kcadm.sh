@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What ours does, as a careful admin would script it with kcadm.sh: looks first, so that it can be run again.
-# SERVER, ADMIN, KC_CLI_PASSWORD (his password), KCADM, CONFIG and PASSWORD (the customer's) come by the
-# environment, the realms as arguments.
+# Does what our program does, the way a careful admin would script it with kcadm.sh: it looks first, so it can run again.
+# The environment has SERVER, ADMIN, KC_CLI_PASSWORD (the admin's), KCADM, CONFIG and PASSWORD (the customer's);
+# the arguments are the realms.
 set -euo pipefail
 
 kcadm() { "$KCADM" "$@" --config "$CONFIG"; }

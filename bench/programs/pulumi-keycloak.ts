@@ -1,4 +1,4 @@
-// What ours does, with @pulumi/keycloak alone: realm and client looked up, four resources a realm.
+// Does what our program does with @pulumi/keycloak alone: it looks up realm and client, and has four resources a realm.
 import * as keycloak from "@pulumi/keycloak";
 import { password, profile, realms } from "./settings.ts";
 

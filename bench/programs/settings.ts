@@ -1,4 +1,4 @@
-// The settings that the bench's Pulumi programs share with ours.
+// The settings that the bench's Pulumi programs share with our program.
 import * as pulumi from "@pulumi/pulumi";
 
 interface Profile {

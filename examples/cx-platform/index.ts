@@ -1,4 +1,4 @@
-// The platform: one tenant for each entry of the configuration, and what APISIX needs to know of it.
+// The platform: one tenant for each entry of the configuration, and what APISIX needs to know about it.
 import * as pulumi from "@pulumi/pulumi";
 import { Tenant } from "./tenant.ts";
 
@@ -24,7 +24,7 @@ const tenants = config.requireObject<TenantConfig[]>("tenants").map(
     }),
 );
 
-/** By tenant, the finished `openid-connect` configuration; the program in routes/ reads it. */
+/** By tenant, the complete `openid-connect` configuration, which the program in routes/ reads. */
 export const apisix = Object.fromEntries(tenants.map(({ id, apisix }) => [id, apisix]));
-/** By tenant, what was verified of a real token. */
+/** By tenant, what was verified in a real token. */
 export const tokens = Object.fromEntries(tenants.map(({ id, token }) => [id, token]));

@@ -12,7 +12,7 @@ export interface TenantArgs {
   apisixDiscoveryBase?: string;
 }
 
-/** Roles that people of the tenant have. The customer's own role is ApisixEnablement's business. */
+/** Roles of the tenant's people. ApisixEnablement takes care of the customer's own role. */
 const roles = ["agent", "supervisor"];
 
 export class Tenant extends pulumi.ComponentResource {
@@ -70,7 +70,7 @@ export class Tenant extends pulumi.ComponentResource {
         cxVersion: args.cxVersion,
         apisixDiscoveryBase: args.apisixDiscoveryBase,
       },
-      // The token that it verifies shall be the one that customers get: with these scopes in it.
+      // So the verified token has these scopes, like the tokens that customers get.
       { ...parent, dependsOn: [scopes, claim] },
     );
     this.id = id;

@@ -24,7 +24,7 @@ type Place = <K extends RealmName>(name: K) => Values[K] | undefined;
 const namespace = "keycloak-apisix";
 const secretCommand = `pulumi config set --secret ${namespace}:customerPassword`;
 
-/** A developer's own stack: the only one with a default password, which may also stand there in the clear. */
+/** A developer's own stack: the only one with a default password, which it may also hold in the clear. */
 const devStack = "dev";
 const guidePassword = "customer";
 
@@ -51,7 +51,7 @@ export function readSettings(): Settings[] {
 }
 
 function ofTopLevel<K extends Name>(name: K, config: pulumi.Config): Values[K] | undefined {
-  // Not `config.getObject`: where that cannot read a value it prints it, and passwords may stand in it.
+  // Not `config.getObject`, which prints values that it cannot parse: they may hold passwords.
   const given = config.get(name);
   const value = given === undefined || rows[name].kind.type === "string" ? given : parsed(given);
   return value === undefined || isEmpty(value) ? undefined : checked(name, name, value);
@@ -81,7 +81,7 @@ function ofTenant(tenant: unknown, path: string): Place {
 function checked<K extends Name>(name: K, path: string, value: unknown): Values[K] {
   const { accepts, shape, type } = rows[name].kind;
   if (accepts(value)) return value;
-  // Passwords stand in texts, tenants and profiles.
+  // Other types may hold passwords, so their values are not shown.
   const shown = type === "boolean" || type === "integer" ? `, not ${JSON.stringify(value)}` : "";
   fail(path, `must be ${shape}${shown}.`);
 }

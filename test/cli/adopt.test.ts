@@ -1,44 +1,47 @@
-// Realms where everything is there already: done by hand and right, or done by hand and wrong in everything.
+// Realms that somebody has configured by hand: everything right, or everything wrong.
 import test from "ava";
 import { doByHand, doEverythingWrong, withoutPasswords } from "../../rig/keycloak/by-hand.ts";
 import { given, password, sameRealm, succeeded, warnings } from "../support/given.ts";
 
 const children = ["audience", "user", "password", "role", "role-mappings"];
 
-test.serial("a realm that was done by hand and is right is adopted without a single write", async (t) => {
-  const { realm, stack } = await given(t);
-  await doByHand(realm, password);
-  await realm.noteWrites();
-  const before = await realm.snapshot();
+test.serial(
+  "a realm that was configured by hand, and correctly, is adopted without a single write",
+  async (t) => {
+    const { realm, stack } = await given(t);
+    await doByHand(realm, password);
+    await realm.noteWrites();
+    const before = await realm.snapshot();
 
-  const plans = new Map((await stack.forecast()).map((step) => [step.name, step]));
-  for (const child of children) {
-    const step = plans.get(`${realm.name}-${child}`);
-    t.is(step?.plan, "adopt", child);
-    t.is(step?.drift, undefined, child);
-  }
+    const plans = new Map((await stack.forecast()).map((step) => [step.name, step]));
+    for (const child of children) {
+      const step = plans.get(`${realm.name}-${child}`);
+      t.is(step?.plan, "adopt", child);
+      t.is(step?.drift, undefined, child);
+    }
 
-  const up = await stack.up();
-  succeeded(t, up);
-  t.notRegex(up.output, /warning/i);
-  const enablement = (await stack.outputs()).enablements[realm.name];
-  t.deepEqual(enablement.adopted, Object.fromEntries(children.map((child) => [child, true])));
-  t.is(enablement.userId, (await realm.user()).id);
-  t.is(enablement.roleId, (await realm.role()).id);
-  t.is(enablement.audienceMapperId, (await realm.mapper()).id);
-  t.true(enablement.token.audiences.includes("cim"));
-  t.deepEqual(await realm.written(), [], "up has only read");
+    const up = await stack.up();
+    succeeded(t, up);
+    t.notRegex(up.output, /warning/i);
+    const enablement = (await stack.outputs()).enablements[realm.name];
+    t.deepEqual(enablement.adopted, Object.fromEntries(children.map((child) => [child, true])));
+    t.is(enablement.userId, (await realm.user()).id);
+    t.is(enablement.roleId, (await realm.role()).id);
+    t.is(enablement.audienceMapperId, (await realm.mapper()).id);
+    t.true(enablement.token.audiences.includes("cim"));
+    t.deepEqual(await realm.written(), [], "up has only read");
 
-  const again = await stack.preview("--expect-no-changes");
-  succeeded(t, again);
-  const destroyed = await stack.destroy();
-  succeeded(t, destroyed);
-  t.notRegex(destroyed.output, /warning/i);
-  t.deepEqual(await realm.written(), [], "destroy has only read");
-  sameRealm(t, await realm.snapshot(), before);
-});
+    const again = await stack.preview("--expect-no-changes");
+    succeeded(t, again);
+    const destroyed = await stack.destroy();
+    succeeded(t, destroyed);
+    t.notRegex(destroyed.output, /warning/i);
+    t.deepEqual(await realm.written(), [], "destroy has only read");
+    sameRealm(t, await realm.snapshot(), before);
+  },
+);
 
-test.serial("a realm that is wrong in everything is put right, and put back by destroy", async (t) => {
+test.serial("a realm that is wrong in everything is corrected, and restored by destroy", async (t) => {
   const { realm, stack } = await given(t);
   await doEverythingWrong(realm);
   const before = await realm.snapshot();
@@ -64,7 +67,7 @@ test.serial("a realm that is wrong in everything is put right, and put back by d
   t.true((await realm.mappedRoles()).includes("others-role"));
   t.is((await realm.mapper()).config["claim.name"], "somebodys");
   t.is((await realm.mapper("of-others")).config["included.custom.audience"], "others");
-  t.deepEqual(after.roles, before.roles, "a role that is there is not touched");
+  t.deepEqual(after.roles, before.roles, "an existing role is not touched");
 
   const clean = await stack.preview("--expect-no-changes");
   succeeded(t, clean);

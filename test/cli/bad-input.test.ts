@@ -1,4 +1,4 @@
-// Bad input: the preview says in one clear sentence what is wrong, and nothing has changed.
+// Bad input: the preview says in one clear sentence what is wrong, and nothing changes.
 import test from "ava";
 import { changeClient } from "../../rig/keycloak/by-hand.ts";
 import { server } from "../../rig/keycloak/realm.ts";
@@ -15,7 +15,7 @@ import {
 
 interface BadInput {
   readonly what: string;
-  /** What the sentence must say: what was attempted, on what, what to do. */
+  /** What the sentence must say: what was attempted, on which object, and what to do. */
   readonly says: readonly RegExp[];
   readonly env?: Record<string, string | undefined>;
   readonly config?: Record<string, string>;
@@ -51,7 +51,7 @@ const ofConnection: readonly BadInput[] = [
     says: [/admin 'admin'/, /realm 'master'/, /answered 40[01]/, /Invalid user credentials/, /password/],
   },
   {
-    what: "an admin's password given in the clear in the config",
+    what: "an admin's password in the clear in the config",
     env: { KEYCLOAK_PASSWORD: undefined },
     config: { "keycloak:password": "clear-admin-password" },
     says: [/keycloak:password/, /clear/, /--secret/],
@@ -81,7 +81,7 @@ const ofRealm: readonly BadInput[] = [
 const ofSettings: readonly BadInput[] = [
   { what: "an unknown cxVersion", config: { cxVersion: "banana" }, says: [/banana/, /4\.10\.1/] },
   {
-    what: "a setting that is no boolean",
+    what: "a setting that is not a boolean",
     config: { verifyToken: "perhaps" },
     says: [/verifyToken/, /perhaps/],
   },
@@ -97,7 +97,7 @@ const malformedTenants: readonly (readonly [unknown, RegExp])[] = [
 
 for (const [title, inputs] of [
   ["a connection that does not work", ofConnection],
-  ["a realm or client that is not as it has to be", ofRealm],
+  ["a realm or client that is missing or unusable", ofRealm],
   ["settings that make no sense", ofSettings],
 ] as const) {
   test.serial(`the preview refuses ${title}`, async (t) => {
@@ -125,13 +125,13 @@ test.serial(
       refused(t, await stack.preview(), [says], JSON.stringify(tenants));
     }
     await stack.set("tenants", '[{ "realm": "a", customerPassword: "secret-password" }]', "--secret");
-    refused(t, await stack.preview(), [/tenants.*list/], "no JSON, and holding a password");
+    refused(t, await stack.preview(), [/tenants.*list/], "not JSON, and with a password in it");
     await stack.setObject("tenants", [{ realm: "a", customerPassword: "clear-password" }]);
     refused(
       t,
       await stack.preview(),
       [/customerPassword|tenants/, /clear/, /--secret/],
-      "a tenant's in the clear",
+      "a tenant's password in the clear",
     );
     await stack.unset("tenants");
     await stack.setObject("customerPassword", "clear-password");
@@ -141,7 +141,7 @@ test.serial(
   },
 );
 
-test.serial("the preview refuses an admin who lacks the rights, and names what he needs", async (t) => {
+test.serial("the preview refuses an admin without the necessary rights, and names them", async (t) => {
   const { realm, stack } = await given(t);
   await realm.admin("POST", "/users", {
     username: "clerk",
@@ -161,7 +161,7 @@ test.serial("the preview refuses an admin who lacks the rights, and names what h
   const says = [/'clerk'/, /manage-users/, /manage-clients/];
   refused(t, await clerk.preview(), [...says, /403|cannot be read/], "no rights at all");
 
-  // One who may look at everything, and change nothing.
+  // With the rights to see everything and change nothing.
   const management = await realm.client("realm-management");
   const viewer = await realm.admin("GET", `/clients/${management.id}/roles`);
   const { id } = await realm.user("clerk");
@@ -176,12 +176,12 @@ test.serial("the preview refuses an admin who lacks the rights, and names what h
     `/users/${id}/role-mappings/clients/${management.id}`,
     viewer.filter(({ name }: { name: string }) => /^(view|query)-/.test(name)),
   );
-  // An admin's logins are sessions of his, as with every tool.
+  // Each login of an admin leaves a session, as with every tool.
   const changes = differences(before, await realm.snapshot()).filter((path) => !path.includes("sessions"));
   t.deepEqual(changes, []);
 });
 
-test.serial("a public client is only warned of, and works", async (t) => {
+test.serial("a public client causes a warning only, and works", async (t) => {
   const { realm, stack } = await given(t);
   await changeClient(realm, { publicClient: true });
   const up = await stack.up();
@@ -192,7 +192,7 @@ test.serial("a public client is only warned of, and works", async (t) => {
   t.is((await stack.outputs()).enablements[realm.name].apisix.client_secret, undefined);
 });
 
-/** Exit code, one sentence said once, no stack trace, no secret. */
+/** Checks for a failure in one sentence, said once, without stack trace or secret. */
 function refused(
   t: Parameters<typeof succeeded>[0],
   { exitCode, output }: CliResult,
@@ -200,14 +200,14 @@ function refused(
   what: string,
 ): void {
   t.not(exitCode, 0, what);
-  // Where the first word stands, all others must: one sentence.
+  // All words must be in one line, so that it is one sentence.
   const lines = output.split("\n").filter((line) => says.every((word) => word.test(line)));
   t.true(lines.length > 0, `${what}:\n${output}`);
   t.true(
     new Set(lines.map((line) => line.replace(/^.*?error: /, "").trim())).size === 1,
     `${what}:\n${output}`,
   );
-  // The CLI prints a failure in the progress and again under "Diagnostics".
+  // The CLI prints a failure as progress, and again under "Diagnostics".
   t.true(lines.length <= 2, `${what}, said ${lines.length} times:\n${output}`);
   t.notRegex(output, /\n\s+at /, what);
   t.notRegex(output, /unhandled|uncaught|node:internal|undefined/i, what);

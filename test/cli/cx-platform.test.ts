@@ -1,4 +1,4 @@
-// examples/cx-platform as somebody runs it who installed the package: both programs, through the real CLI.
+// examples/cx-platform, the way a user of the package runs it: both programs, through the real CLI.
 import { randomBytes } from "node:crypto";
 import { cp, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -43,7 +43,7 @@ test("the platform makes its tenants ready, and the routes' program writes what 
   }
   const { apisix, tokens } = await platform.outputs();
   t.deepEqual(Object.keys(apisix).sort(), names.toSorted());
-  t.true(tokens[first.name].scopes.includes("cx"), "the token is the one that customers get");
+  t.true(tokens[first.name].scopes.includes("cx"), "the token is like those that customers get");
   succeeded(t, await platform.preview("--expect-no-changes"));
   succeeded(t, await platform.up("--expect-no-changes"));
 
@@ -54,7 +54,10 @@ test("the platform makes its tenants ready, and the routes' program writes what 
   const secret: string = apisix[first.name].client_secret;
   t.false(written.output.includes(secret));
   const state = path.join(project.folder, "state", ".pulumi", "stacks", "cx-routes", "dev.json");
-  t.false((await readFile(state, "utf8")).includes(secret), "encrypted in the consumer's state as well");
+  t.false(
+    (await readFile(state, "utf8")).includes(secret),
+    "the secret is encrypted in the consumer's state, too",
+  );
 
   const file = (tenant: TestRealm) => path.join(project.folder, "routes", "out", `${tenant.name}.yaml`);
   for (const tenant of tenants) {

@@ -1,16 +1,16 @@
-// Drift, as somebody sees it who watches a realm with nothing but `pulumi preview`.
+// Drift, as it appears to a user who watches a realm with `pulumi preview` alone.
 import test from "ava";
 import { changeMapper, changeUser, resetPassword, unmapRoles } from "../../rig/keycloak/by-hand.ts";
 import type { TestRealm } from "../../rig/keycloak/realm.ts";
 import type { Step } from "../../rig/pulumi/project.ts";
 import { given, password, succeeded } from "../support/given.ts";
 
-/** Several are caused at once, of different children; test/properties/drift.test.ts tries them in any combination. */
+/** A test causes several at once, on different children; test/properties/drift.test.ts tries any combination. */
 interface Drift {
-  /** What somebody did, to complete "drift of …". */
+  /** What somebody did. */
   readonly what: string;
   readonly cause: (realm: TestRealm) => Promise<void>;
-  /** Children that have to tell, each with the field and the essential words. */
+  /** Children that must show the drift, each with the field and the essential words. */
   readonly told: Readonly<Record<string, readonly [field: string, words: RegExp]>>;
   readonly repaired: (realm: TestRealm) => Promise<boolean>;
 }
@@ -29,13 +29,13 @@ const fields: readonly Drift[] = [
     repaired: async (realm) => (await realm.user()).enabled,
   },
   {
-    what: "another password, temporary",
+    what: "the password reset to a temporary one",
     cause: (realm) => resetPassword(realm, "of somebody else", true),
     told: { password: ["password", /^reset on .* UTC, outside this stack$/] },
     repaired: (realm) => realm.canLogIn(password),
   },
   {
-    what: "a role mapping taken away",
+    what: "a role mapping removed",
     cause: (realm) => unmapRoles(realm, "offline_access"),
     told: { "role-mappings": ["offline_access", /not mapped/] },
     repaired: async (realm) => (await realm.mappedRoles()).includes("offline_access"),
@@ -62,7 +62,7 @@ const deletions: readonly Drift[] = [
 
 const deletionOfUser: readonly Drift[] = [
   {
-    what: "the user deleted, and everything of his with him",
+    what: "the user deleted, and everything that belongs to the user",
     cause: async (realm) => realm.admin("DELETE", `/users/${(await realm.user()).id}`),
     told: {
       user: ["user", /missing/],
@@ -74,8 +74,8 @@ const deletionOfUser: readonly Drift[] = [
 ];
 
 for (const [title, rounds] of [
-  ["drift is shown in words on the resource that drifted and no other, and repaired", [fields]],
-  ["what was deleted is shown as missing and made again", [deletions, deletionOfUser]],
+  ["drift is shown in words, on the resource that drifted and no other, and repaired", [fields]],
+  ["a deleted object is shown as missing and created again", [deletions, deletionOfUser]],
 ] as const) {
   test.serial(title, async (t) => {
     const { realm, stack } = await given(t);
@@ -100,7 +100,7 @@ for (const [title, rounds] of [
   });
 }
 
-test.serial("watching: quiet on a clean realm; exit code and words on drift, every time", async (t) => {
+test.serial("watching: quiet on a clean realm; exit code and words for drift, every time", async (t) => {
   const { realm, stack } = await given(t);
   succeeded(t, await stack.up());
   for (let round = 0; round < 2; round++) {
@@ -128,7 +128,7 @@ test.serial("watching: quiet on a clean realm; exit code and words on drift, eve
   }
 });
 
-/** Drift by child; the token check follows what is repaired, without drift of its own. */
+/** Drift by child. The token check runs after a repair, but has no drift of its own. */
 function drifted(steps: readonly Step[], realm: TestRealm): Record<string, Record<string, string>> {
   return Object.fromEntries(
     steps.flatMap(({ name, drift }) => (drift ? [[name.replace(`${realm.name}-`, ""), drift]] : [])),

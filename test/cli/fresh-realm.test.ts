@@ -1,4 +1,4 @@
-// A realm with nothing in it but the client: `up` makes it ready, again changes nothing, `destroy` leaves it
+// A realm with nothing in it but the client: one `up` makes it ready, a second changes nothing, `destroy` leaves the realm
 // as it was.
 import test from "ava";
 import { TestRealm } from "../../rig/keycloak/realm.ts";

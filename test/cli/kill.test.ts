@@ -1,6 +1,6 @@
-// `kill -9` in the middle of an up: after `pulumi cancel` the next up converges, nothing is there twice, nothing of
-// anybody else's is touched, and destroy removes what is provably ours and names the rest. A few kills here,
-// `npm run test:kill -- --runs N --seed N` makes as many as you like; a seed gives the same kills again.
+// `kill -9` in the middle of an up: after `pulumi cancel` the next up converges, nothing exists twice, nothing that belongs
+// to others is touched, and destroy removes what is provably ours and names the rest. `npm test` tries a few kills,
+// `npm run test:kill -- --runs N --seed N` as many as you like. The same seed gives the same kills.
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { FaultyProxy, type Seen } from "../../rig/faults/faulty-proxy.ts";
@@ -16,9 +16,9 @@ const seed = Number(process.env.TEST_KILL_SEED ?? Date.now() % 1_000_000);
 const states = ["untouched", "done by hand", "wrong in everything"] as const;
 const victims: readonly Victim[] = ["everything", "the CLI", "the provider"];
 type Moment =
-  /** Counted from the start of the up, or from its first request to Keycloak. */
+  /** After the start of the up, or after its first request to Keycloak. */
   | { readonly at: "time"; readonly from: "start" | "first request"; readonly milliseconds: number }
-  /** Keycloak has not got the write yet, or has carried it out and its answer is held back. */
+  /** Before Keycloak gets the write, or after it has carried the write out but before its answer arrives. */
   | { readonly at: "write"; readonly index: number; readonly done: boolean };
 
 interface Kill {
@@ -27,9 +27,9 @@ interface Kill {
   readonly moment: Moment;
 }
 
-/** Milliseconds that an up takes on an idle machine, and those after its first request to Keycloak. */
+/** Milliseconds that an up takes on an idle machine: in all, and after its first request to Keycloak. */
 const upTakes = { start: 4000, "first request": 1800 };
-/** Writes that making everything, or putting everything right, takes at least. */
+/** The minimum number of writes to create everything, or to correct everything. */
 const writes = 6;
 
 function planned(index: number): Kill {
@@ -37,7 +37,7 @@ function planned(index: number): Kill {
   const any = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
   const state = any(states);
   const from = random() < 0.2 ? "start" : "first request";
-  // Every other kill hits a write; a realm that is right needs none.
+  // Every other kill hits a write; a correct realm needs none.
   const moment: Moment =
     index % 2 === 0 && state !== "done by hand"
       ? { at: "write", index: Math.floor(random() * writes), done: random() < 0.5 }
@@ -45,7 +45,7 @@ function planned(index: number): Kill {
   return { state, victim: any(victims), moment };
 }
 
-/** Mulberry32: small, and the same everywhere. */
+/** Mulberry32: a small generator that gives the same numbers everywhere. */
 function generator(from: number): () => number {
   let state = from;
   return () => {
@@ -72,7 +72,7 @@ for (let index = 0; index < runs; index++) {
   const when =
     moment.at === "time"
       ? `${moment.milliseconds} ms after the ${moment.from}`
-      : `at write ${moment.index + 1}, ${moment.done ? "done and not answered" : "not done yet"}`;
+      : `at write ${moment.index + 1}, ${moment.done ? "done but not answered" : "not done yet"}`;
   test.serial(`kill ${index + 1} (seed ${seed}): ${victim} ${when}, realm ${state}`, (t) =>
     survives(t, { state, victim, moment }),
   );
@@ -105,23 +105,23 @@ async function survives(t: ExecutionContext, { state, victim, moment }: Kill): P
       t.false(path in before, `${path} was there before`);
       t.false(adopted[child], `${path} is not provably ours`);
     } else if (!(path in before)) {
-      t.true(adopted[child], `${path} is ours, and was left`);
+      t.true(adopted[child], `${path} is ours but was left`);
       t.regex(destroyed.output, new RegExp(`'${path.split(" ")[1]}' .* stays: `));
     }
   }
   t.deepEqual(strange([before, left], enabled, end), []);
 }
 
-/** As README says. */
+/** Unlocks the stack as the documentation says. */
 async function unlocked(t: ExecutionContext, stack: TestStack): Promise<void> {
   const canceled = await stack.run("cancel", "--yes");
   if (!/failed to load checkpoint: EOF/.test(canceled.output)) return;
-  t.log("the kill has truncated the state's .attrs file, which Pulumi does not write in one go");
+  t.log("the kill has truncated the state's .attrs file, because Pulumi's writes are not atomic");
   await stack.deleteEmptyAttributes();
   await stack.run("cancel", "--yes");
 }
 
-test.serial("a pending create goes with refresh --clear-pending-creates", async (t) => {
+test.serial("refresh --clear-pending-creates removes a pending create", async (t) => {
   const { stack } = await givenRealm(t, "untouched");
   const moment = { at: "write", index: 0, done: true } as const;
   t.true((await killedUp(stack, "everything", moment)).inWrite);
@@ -185,7 +185,7 @@ function isWrite({ method, path }: Seen): boolean {
   return method !== "GET" && path.startsWith("/admin/");
 }
 
-/** What can be compared of a realm, by name: marks, labels and sessions change hands. */
+/** What of a realm is comparable, by name. Marks, labels and sessions are not: they change hands. */
 function keyed({ settings, clients, roles, users, profile }: Representation): Record<string, Representation> {
   const named = <T>(kind: string, all: T[], name: (one: T) => string) =>
     all.map((one): [string, T] => [`${kind} ${name(one)}`, one]);
@@ -210,7 +210,7 @@ function keyed({ settings, clients, roles, users, profile }: Representation): Re
   );
 }
 
-/** By name a second one would hide the first. */
+/** Counts, because by name a second object would hide the first. */
 function nothingTwice(t: ExecutionContext, realm: Record<string, Representation>): void {
   const count = (kind: string) => Object.keys(realm).filter((key) => key.startsWith(`${kind} `)).length;
   t.deepEqual(realm.count, { mappers: count("mapper"), roles: count("role"), users: count("user") });
@@ -218,8 +218,8 @@ function nothingTwice(t: ExecutionContext, realm: Record<string, Representation>
 }
 
 /**
- * Paths whose value in the end is neither as it was found (before the kill, or after it) nor, of what is ours, as up
- * makes it.
+ * Paths whose final value is unexpected. Expected is the value found before the kill; for our own objects also the value
+ * found after it, or the one that up writes.
  */
 function strange(found: readonly unknown[], enabled: unknown, end: unknown, path = ""): string[] {
   if (path === "count") return [];

@@ -1,5 +1,5 @@
-// A program of one's own uses the component as any other of Pulumi's: inputs that are not known yet, resource options,
-// several realms in a loop, components within components.
+// A user's own program treats the component like any other: with unknown inputs, resource options, several realms in a
+// loop, components within components.
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import test from "ava";
@@ -22,7 +22,7 @@ test.serial("options reach the children of a component as Pulumi documents it", 
   await doByHand(first, "the guide's way");
   const before = await first.snapshot();
 
-  // What `ignoreChanges` names of a component does nothing: the inputs are its children's, whom `transforms` reaches.
+  // `ignoreChanges` on a component has no effect: the inputs belong to its children, which `transforms` reaches.
   const program = (name: string, options: string) => `${imports}
 const children = "pulumi-nodejs:dynamic/keycloak-apisix:";
 new ApisixEnablement("${name}", { realm: "${first.name}", customerPassword }, {
@@ -44,7 +44,7 @@ new ApisixEnablement("second", { realm: "${second.name}", customerPassword }, {
   t.truthy(await first.mapper("transformed"));
   const enabled = await first.snapshot();
 
-  // Another name, with its alias, and another password: only the second realm's is a change.
+  // The first gets another name, with an alias; the second another password. Only the password is a change.
   await project.setProgram(program("later", 'aliases: [{ name: "earlier" }],'));
   await stack.set("customerPassword", "another one");
   const steps = await stack.forecast();
@@ -69,7 +69,7 @@ new ApisixEnablement("second", { realm: "${second.name}", customerPassword }, {
 });
 
 test.serial(
-  "realms and clients of the same up, in a loop, named or waited for, in a component",
+  "realms and clients from the same up: in a loop, by name with dependsOn, in a component",
   async (t) => {
     const folder = await keycloakPluginFolder();
     const {
@@ -106,13 +106,13 @@ const tenants = ["${byOutput}", "${byName}"].map((name) => {
   const args = byName
     ? { realm: name, customerPassword }
     : { realm: tenant.realm.realm, client: tenant.client.clientId, customerPassword };
-  // Within the component that makes the realm, or beside it and waiting for it.
+  // Inside the component that creates the realm, or beside it with dependsOn.
   const options = byName ? { dependsOn: tenant } : { parent: tenant };
   const enablement = new ApisixEnablement(\`\${name}-cx\`, args, options);
   audiences[name] = enablement.token.apply((token) => token?.audiences);
   return tenant;
 });
-// In a realm that is there, for a user whose name and profile are not known yet.
+// In an existing realm, for a user whose name and profile are unknown during the preview.
 const [{ client }] = tenants;
 new ApisixEnablement("there", {
   realm: "${there.name}",

@@ -1,4 +1,4 @@
-// Stacks that own realm and client outright, made by @pulumi/keycloak in the very `up` that enables them.
+// Stacks that own realm and client: @pulumi/keycloak creates both in the same `up` that enables them.
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import test, { type ExecutionContext } from "ava";
@@ -7,7 +7,7 @@ import { keycloakPluginFolder } from "../../rig/pulumi/engine.ts";
 import { TestProject } from "../../rig/pulumi/project.ts";
 import { password, succeeded, warnings } from "../support/given.ts";
 
-const programOfOnesOwn = (realm: string) => `
+const ownProgram = (realm: string) => `
 import * as keycloak from "@pulumi/keycloak";
 import * as pulumi from "@pulumi/pulumi";
 import { ApisixEnablement } from "keycloak-apisix";
@@ -28,9 +28,9 @@ export const enablements = { "${realm}": { token: enablement.token, adopted: ena
 
 for (const [title, program] of [
   ["ownRealm: true", undefined],
-  ["a program of one's own", programOfOnesOwn],
+  ["a user's own program", ownProgram],
 ] as const) {
-  test.serial(`${title}: one up makes realm, client and all, a second changes nothing`, async (t) => {
+  test.serial(`${title}: one up creates realm, client and the rest; a second changes nothing`, async (t) => {
     const realm = new TestRealm(`t-${randomBytes(4).toString("hex")}`);
     t.teardown(() => realm.delete().catch(() => undefined));
     const folder = await keycloakPluginFolder();
@@ -50,7 +50,7 @@ for (const [title, program] of [
     t.deepEqual(
       steps.filter(({ name, plan, drift }) => name !== `${realm.name}-token` && (plan ?? drift)),
       [],
-      "nothing is claimed of a realm that is not there yet",
+      "the preview claims nothing about a realm that does not exist yet",
     );
     t.false(await exists(realm));
 

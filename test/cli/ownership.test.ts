@@ -1,5 +1,5 @@
-// What must never be lost: components renamed, removed or reordered, objects made again by hand, two stacks on
-// one realm. Each ends with the realm as it was found, or with a warning that names what was left.
+// Nothing may get lost when components are renamed, removed or reordered, when somebody recreates objects by hand, or when
+// two stacks share a realm. Each case ends with the realm as it was found, or with a warning that names what stays.
 import test from "ava";
 import { changeUser, doByHand, withoutPasswords } from "../../rig/keycloak/by-hand.ts";
 import { TestRealm } from "../../rig/keycloak/realm.ts";
@@ -13,7 +13,7 @@ import {
   withoutMarks,
 } from "../support/given.ts";
 
-/** A program of somebody's own, with components by name; a name may carry further source for its options. */
+/** A user's own program with components of these names; a name may come with source for its options. */
 const program = (realm: string, ...names: string[]) => `
 import * as pulumi from "@pulumi/pulumi";
 import { ApisixEnablement } from "keycloak-apisix";
@@ -63,34 +63,37 @@ test.serial(
   },
 );
 
-test.serial("renamed on an adopted realm: stays right, and tells what it then cannot put back", async (t) => {
-  const { realm, project, stack } = await given(t);
-  await doByHand(realm, password);
-  await changeUser(realm, { emailVerified: false });
-  const before = await realm.snapshot();
-  await project.setProgram(program(realm.name, "first"));
-  succeeded(t, await stack.up());
-  t.true((await realm.user()).emailVerified);
+test.serial(
+  "renamed on an adopted realm: it stays ready, and up names what destroy can no longer restore",
+  async (t) => {
+    const { realm, project, stack } = await given(t);
+    await doByHand(realm, password);
+    await changeUser(realm, { emailVerified: false });
+    const before = await realm.snapshot();
+    await project.setProgram(program(realm.name, "first"));
+    succeeded(t, await stack.up());
+    t.true((await realm.user()).emailVerified);
 
-  await project.setProgram(program(realm.name, "second"));
-  const renamed = await stack.up();
-  succeeded(t, renamed);
-  t.true(
-    (await realm.user()).emailVerified,
-    "the old name's delete must not put back what the new name holds",
-  );
-  const said = warnings(renamed.output);
-  t.is(said.length, 1, renamed.output);
-  t.regex(said[0] ?? "", /User 'customer'.*emailVerified.*aliases/);
+    await project.setProgram(program(realm.name, "second"));
+    const renamed = await stack.up();
+    succeeded(t, renamed);
+    t.true(
+      (await realm.user()).emailVerified,
+      "deleting the old name must not undo what the new name has taken over",
+    );
+    const said = warnings(renamed.output);
+    t.is(said.length, 1, renamed.output);
+    t.regex(said[0] ?? "", /User 'customer'.*emailVerified.*aliases/);
 
-  // Removed from the program: as good as destroyed.
-  await project.setProgram("export {};\n");
-  succeeded(t, await stack.up());
-  const left = withoutPasswords(await realm.snapshot());
-  t.deepEqual(differences(withoutPasswords(before), left), ["users.0.emailVerified: false → true"]);
-});
+    // Removing the component from the program equals a destroy.
+    await project.setProgram("export {};\n");
+    succeeded(t, await stack.up());
+    const left = withoutPasswords(await realm.snapshot());
+    t.deepEqual(differences(withoutPasswords(before), left), ["users.0.emailVerified: false → true"]);
+  },
+);
 
-test.serial("renamed with an alias on an adopted realm: what was found is given back", async (t) => {
+test.serial("renamed with an alias on an adopted realm: destroy restores what was found", async (t) => {
   const { realm, project, stack } = await given(t);
   await doByHand(realm, password);
   await changeUser(realm, { emailVerified: false });
@@ -106,27 +109,30 @@ test.serial("renamed with an alias on an adopted realm: what was found is given 
   t.deepEqual(warnings(removed.output), []);
 });
 
-test.serial("objects made again by hand are left by destroy, with a warning that names each", async (t) => {
-  const { realm, stack } = await given(t);
-  succeeded(t, await stack.up());
-  await realm.admin("DELETE", `/users/${(await realm.user()).id}`);
-  await realm.admin("DELETE", "/roles/customer");
-  const client = await realm.client();
-  await realm.admin("DELETE", `/clients/${client.id}/protocol-mappers/models/${(await realm.mapper()).id}`);
-  await doByHand(realm, "somebody's own");
-  const byHand = await realm.snapshot();
+test.serial(
+  "destroy leaves objects that were recreated by hand, with a warning that names each",
+  async (t) => {
+    const { realm, stack } = await given(t);
+    succeeded(t, await stack.up());
+    await realm.admin("DELETE", `/users/${(await realm.user()).id}`);
+    await realm.admin("DELETE", "/roles/customer");
+    const client = await realm.client();
+    await realm.admin("DELETE", `/clients/${client.id}/protocol-mappers/models/${(await realm.mapper()).id}`);
+    await doByHand(realm, "somebody's own");
+    const byHand = await realm.snapshot();
 
-  const destroyed = await stack.destroy();
-  succeeded(t, destroyed);
-  sameRealm(t, await realm.snapshot(), byHand);
-  const said = warnings(destroyed.output);
-  for (const name of ["user 'customer'", "realm role 'customer'", "audience mapper 'fix-audience'"]) {
-    t.true(
-      said.some((warning) => warning.toLowerCase().includes(name) && /made it again/.test(warning)),
-      `${name} in: ${said.join("\n")}`,
-    );
-  }
-});
+    const destroyed = await stack.destroy();
+    succeeded(t, destroyed);
+    sameRealm(t, await realm.snapshot(), byHand);
+    const said = warnings(destroyed.output);
+    for (const name of ["user 'customer'", "realm role 'customer'", "audience mapper 'fix-audience'"]) {
+      t.true(
+        said.some((warning) => warning.toLowerCase().includes(name) && /made it again/.test(warning)),
+        `${name} in: ${said.join("\n")}`,
+      );
+    }
+  },
+);
 
 for (const order of ["first", "last"] as const) {
   test.serial(`two stacks on one realm: the other keeps working without the ${order}`, async (t) => {
@@ -149,7 +155,7 @@ for (const order of ["first", "last"] as const) {
       sameRealm(t, await realm.snapshot(), before);
       return;
     }
-    // The one that made everything left it to the other, said so, and the other found it all there.
+    // The stack that created everything left it to the other, and said so; the other found everything in place.
     for (const name of ["user 'customer'", "realm role 'customer'", "audience mapper 'fix-audience'"]) {
       t.true(
         warnings(left.output).some((said) => said.toLowerCase().includes(name)),
@@ -160,7 +166,7 @@ for (const order of ["first", "last"] as const) {
   });
 }
 
-test.serial("a role that somebody else has been given is left by destroy, with a warning", async (t) => {
+test.serial("destroy leaves a role that another user has been given, with a warning", async (t) => {
   const { realm, stack } = await given(t);
   await realm.admin("POST", "/users", { username: "other", enabled: true });
   succeeded(t, await stack.up());
@@ -177,7 +183,7 @@ test.serial("a role that somebody else has been given is left by destroy, with a
 });
 
 test.serial(
-  "a realm that becomes a tenant of a list, and tenants reordered: nothing happens; one removed: given back",
+  "moving a realm into the list of tenants and reordering it changes nothing; removing a tenant restores its realm",
   async (t) => {
     const { realm: first, stack } = await given(t);
     const second = await TestRealm.create();

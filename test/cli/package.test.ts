@@ -1,6 +1,6 @@
-// The package as it is published: what `npm pack` puts in, and that the real CLI runs it in a program that has nothing
-// to do with this repository, provider included. `npm test` does so for one program; `npm run test:package` for
-// the others too: CommonJS, plain JavaScript, pnpm and Yarn, the oldest and the newest @pulumi/pulumi, the oldest Node.
+// The published package: what `npm pack` includes, and that the real CLI runs it, provider and all, in a program that has
+// nothing to do with this repository. `npm test` tries one program, `npm run test:package` all of them: CommonJS, plain
+// JavaScript, pnpm and Yarn, the oldest and the newest @pulumi/pulumi, the oldest Node.
 import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -27,16 +27,16 @@ const { tarball, source } = await packed();
 const unpacked = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-unpacked-"));
 await execa("tar", ["-xzf", tarball, "-C", unpacked]);
 const inPackage = (name: string) => path.join(unpacked, "package", name);
-/** Holds the oldest Node, away from the programs: it is no dependency of theirs. */
+/** A folder for the oldest Node, apart from the programs, which must not depend on it. */
 const nodes = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-node-"));
 const files = (await readdir(inPackage(""), { recursive: true, withFileTypes: true }))
   .filter((entry) => entry.isFile())
   .map((entry) => path.relative(inPackage(""), path.join(entry.parentPath, entry.name)))
   .toSorted();
 
-test("npm pack holds JavaScript, declarations and source maps of every module, and nothing else", async (t) => {
+test("npm pack includes JavaScript, declarations and source maps of every module, and nothing else", async (t) => {
   const modules = (await readdir(path.join(source, "components"), { recursive: true }))
-    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+    .filter((name) => name.endsWith(".ts") && !/\.test\.ts$|(^|\/)testing\//.test(name))
     .map((name) => name.slice(0, -".ts".length));
   t.deepEqual(
     files,
@@ -54,9 +54,9 @@ test("npm pack holds JavaScript, declarations and source maps of every module, a
       t.true(files.includes(asFile), `${file} points at ${target}`);
     }
   }
-  const map = JSON.parse(await readFile(inPackage("dist/provider/lifecycle.js.map"), "utf8"));
+  const map = JSON.parse(await readFile(inPackage("dist/ensure/lifecycle.js.map"), "utf8"));
   t.deepEqual(map.sourcesContent, [
-    await readFile(path.join(source, "components/provider/lifecycle.ts"), "utf8"),
+    await readFile(path.join(source, "components/ensure/lifecycle.ts"), "utf8"),
   ]);
 });
 
@@ -108,10 +108,10 @@ test("an ESM TypeScript program, installed by npm", async (t) => {
   t.deepEqual(undocumented(project.folder), []);
   t.false(
     (await readdir(installed("@pulumi"))).includes("keycloak"),
-    "neither this nor its plugin is needed",
+    "the program needs neither this package nor its plugin",
   );
 
-  // What importing it changes, beside what @pulumi/pulumi does.
+  // What importing the package changes, apart from what @pulumi/pulumi changes.
   const { stdout, stderr } = await execa(
     process.execPath,
     ["--input-type=module", "--eval", importsWithoutEffect],
@@ -136,64 +136,6 @@ const after = look();
 const { isDeepStrictEqual } = await import("node:util");
 console.log(JSON.stringify(Object.keys(before).filter((key) => !isDeepStrictEqual(before[key], after[key]))));
 `;
-
-type Resource = { inputs: { __provider?: string }; outputs: { __provider?: string } };
-
-/** As Pulumi made it of a function, before the line was written by hand. */
-const earlierText = `exports.handler = __f0;
-
-var __provider = {configure: __f1};
-
-function __f1(__0) {
-  return (function() {
-    with({ this: undefined, arguments: undefined }) {
-
-return function /*configure*/(request) {
-    const load = () =>
-      process.getBuiltinModule("module").createRequire(\`\${process.cwd()}/\`)("keycloak-apisix/provider");
-    for (const method of ["check", "diff", "create", "read", "update", "delete"])
-      this[method] = (...args) => load()[method](...args);
-    return load().configure(request);
-  };
-
-    }
-  }).apply(undefined, undefined).apply(this, arguments);
-}
-
-function __f0() {
-  return (function() {
-    with({ provider: __provider, this: undefined, arguments: undefined }) {
-
-return () => provider;
-
-    }
-  }).apply(undefined, undefined).apply(this, arguments);
-}
-`;
-
-test("a state that an earlier version wrote is run by the installed one, and nothing is forgotten", async (t) => {
-  const program = (name: string) => typescript.replace('"cx"', `"${name}"`);
-  const { realm, stack, project } = await given(t, { program: program("earlier") });
-  const before = await realm.snapshot();
-  succeeded(t, await stack.up());
-  const file = path.join(project.folder, "state.json");
-  succeeded(t, await stack.run("stack", "export", "--file", file));
-  const state = JSON.parse(await readFile(file, "utf8"));
-  const ours = state.deployment.resources.filter(({ inputs }: Resource) => inputs?.__provider);
-  t.is(ours.length, 6);
-  for (const { inputs, outputs } of ours) inputs.__provider = outputs.__provider = earlierText;
-  await writeFile(file, JSON.stringify(state));
-  succeeded(t, await stack.run("stack", "import", "--file", file));
-
-  // The earlier text deletes what the text of today has taken over in the same run.
-  await project.setProgram(program("later"));
-  const up = await stack.up();
-  succeeded(t, up);
-  t.deepEqual(warnings(up.output), []);
-  succeeded(t, await stack.preview("--expect-no-changes"));
-  succeeded(t, await stack.destroy());
-  sameRealm(t, await realm.snapshot(), before);
-});
 
 const commonJs = `
 const pulumi = require("@pulumi/pulumi");
@@ -314,7 +256,7 @@ const others: Record<string, () => GivenOptions> = {
 };
 
 if (process.env.TEST_PACKAGE === "all") {
-  test.serial("a packing that is killed leaves package.json as it was", async (t) => {
+  test.serial("a killed npm pack leaves package.json as it was", async (t) => {
     const folder = path.join(unpacked, "killed");
     await copyRepository(folder);
     const manifest = () => readFile(path.join(folder, "package.json"), "utf8");
@@ -332,7 +274,7 @@ if (process.env.TEST_PACKAGE === "all") {
     });
   }
 
-  test.serial("a program that has the package only through another one is told what to add", async (t) => {
+  test.serial("a program that has the package only through another one learns what to add", async (t) => {
     const { stack } = await given(t, {
       program: javascript.replace('"keycloak-apisix"', '"platform"'),
       main: "index.js",
@@ -365,17 +307,17 @@ if (process.env.TEST_PACKAGE === "all") {
 
 async function until(condition: () => Promise<boolean>, seconds = 60) {
   for (const end = Date.now() + seconds * 1000; !(await condition()); await sleep(20)) {
-    if (Date.now() > end) throw new Error(`It did not happen within ${seconds} seconds.`);
+    if (Date.now() > end) throw new Error(`Nothing happened within ${seconds} seconds.`);
   }
 }
 
-/** Installs, and has TypeScript check the program against the installed declarations. */
+/** Installs the package, and type-checks the program against the installed declarations. */
 async function npmAndTsc(folder: string) {
   await npm(folder, "install");
   await execa(path.join(folder, "node_modules", ".bin", "tsc"), [], { cwd: folder });
 }
 
-/** preview, up, preview, destroy, of a program that enables the realm in the configuration. */
+/** Runs preview, up, preview and destroy on a program that enables the configured realm. */
 async function goesRound(t: ExecutionContext, options: GivenOptions) {
   const { realm, stack, project } = await given(t, options);
   const before = await realm.snapshot();
@@ -390,7 +332,7 @@ async function goesRound(t: ExecutionContext, options: GivenOptions) {
   return project;
 }
 
-/** Public names without a doc comment, in the declarations that a program in this folder gets. */
+/** The public names without a doc comment, in the declarations that a program in this folder sees. */
 function undocumented(folder: string): string[] {
   const program = ts.createProgram([path.join(folder, "index.ts")], {
     module: ts.ModuleKind.NodeNext,

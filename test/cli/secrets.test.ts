@@ -1,5 +1,5 @@
-// Secrets stand nowhere in the clear: not in the state, its backups and history, not in what the CLI prints or logs, not
-// in a process's arguments, not in a file that a command leaves; not where something fails, nor where it is killed.
+// No secret appears in the clear: not in the state, its backups or history, not in what the CLI prints or logs, not in a
+// process's arguments, not in a file that a command leaves, even if the command fails or is killed.
 import { mkdir, readdir, readFile, readlink, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,7 +24,7 @@ const {
 } = secrets;
 
 for (const where of ["environment", "config"] as const) {
-  test.serial(`no secret is found anywhere, with the admin's credentials in the ${where}`, async (t) => {
+  test.serial(`no secret leaks anywhere, with the admin's credentials in the ${where}`, async (t) => {
     const admin = await TestAdmin.create(adminPassword);
     t.teardown(() => admin.delete());
     const inConfig = where === "config";
@@ -70,7 +70,7 @@ for (const where of ["environment", "config"] as const) {
     await note(here.run("cancel", "--yes"));
 
     await note(here.preview("--diff"));
-    // `up --json` is left out: it prints what Pulumi's SDK tells of itself when debugging, secret outputs included.
+    // Not `up --json`: it prints the debugging output of Pulumi's SDK, which includes secret outputs.
     succeeded(t, await note(here.up("--diff", "--show-reads", "--show-sames")));
     await resetPassword(realm, secrets["the next customer's password"]);
     await changeUser(realm, { enabled: false });
@@ -99,7 +99,7 @@ for (const where of ["environment", "config"] as const) {
   });
 }
 
-/** What is there within so many milliseconds. */
+/** Waits up to so many milliseconds for a value. */
 async function soon<T>(find: () => Promise<T | undefined>, milliseconds: number): Promise<T | undefined> {
   const end = Date.now() + milliseconds;
   for (;;) {
@@ -109,7 +109,7 @@ async function soon<T>(find: () => Promise<T | undefined>, milliseconds: number)
   }
 }
 
-/** What the CLI has logged of itself since, of whatever stack. Other tests' commands remove theirs meanwhile. */
+/** The CLI's own log files since then, of every stack. Commands of other tests may remove theirs in the meantime. */
 async function logsSince(start: number): Promise<[string, string][]> {
   const folder = path.join(pulumiHome, "logs");
   const logs = await Promise.all(
@@ -124,7 +124,7 @@ async function logsSince(start: number): Promise<[string, string][]> {
   return logs.filter((log) => log !== undefined);
 }
 
-/** Command lines of processes at work in the folder; where there is no /proc, none are seen. */
+/** Command lines of the processes that work in the folder. Without /proc there are none. */
 async function running(folder: string): Promise<string[]> {
   const pids = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
   const all = await Promise.all(

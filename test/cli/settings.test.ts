@@ -1,30 +1,33 @@
-// A setting changes: what is configured anew is done, proven, and shown beforehand.
+// A setting changes: the preview shows the new one, and up applies and verifies it.
 import test from "ava";
 import { changeClient } from "../../rig/keycloak/by-hand.ts";
 import { given, password, sameRealm, succeeded } from "../support/given.ts";
 
-test.serial("a changed password is announced, set, and the only one that works", async (t) => {
-  const { realm, stack } = await given(t);
-  succeeded(t, await stack.up());
-  await stack.set("customerPassword", "another password");
-  const preview = await stack.preview("--diff");
-  succeeded(t, preview);
-  t.regex(preview.output, /\+ changed *: "password"/);
-  t.true(await realm.canLogIn(password), "a preview changes nothing");
-  succeeded(t, await stack.up());
-  t.true(await realm.canLogIn("another password"));
-  t.false(await realm.canLogIn(password));
-  succeeded(t, await stack.preview("--expect-no-changes"));
+test.serial(
+  "a changed password is shown in the preview, set by up, and then the only one that works",
+  async (t) => {
+    const { realm, stack } = await given(t);
+    succeeded(t, await stack.up());
+    await stack.set("customerPassword", "another password");
+    const preview = await stack.preview("--diff");
+    succeeded(t, preview);
+    t.regex(preview.output, /\+ changed *: "password"/);
+    t.true(await realm.canLogIn(password), "a preview changes nothing");
+    succeeded(t, await stack.up());
+    t.true(await realm.canLogIn("another password"));
+    t.false(await realm.canLogIn(password));
+    succeeded(t, await stack.preview("--expect-no-changes"));
 
-  // Another customer: the first one goes, because this stack made him.
-  await stack.set("customerUsername", "Client2");
-  succeeded(t, await stack.up());
-  t.true(await realm.canLogIn("another password", "client2"));
-  t.is(await realm.user("customer"), undefined);
-  succeeded(t, await stack.preview("--expect-no-changes"));
-});
+    // Another customer: the first one goes, because this stack created it.
+    await stack.set("customerUsername", "Client2");
+    succeeded(t, await stack.up());
+    t.true(await realm.canLogIn("another password", "client2"));
+    t.is(await realm.user("customer"), undefined);
+    succeeded(t, await stack.preview("--expect-no-changes"));
+  },
+);
 
-test.serial("role and role mappings come with CX 4.10.1, and go again below it", async (t) => {
+test.serial("role and role mappings come with CX 4.10.1, and go below it", async (t) => {
   const { realm, stack } = await given(t, { config: { cxVersion: "4.10.0" } });
   const roles = await realm.admin("GET", "/roles");
   succeeded(t, await stack.up());
@@ -48,7 +51,7 @@ test.serial("role and role mappings come with CX 4.10.1, and go again below it",
   t.true(await realm.canLogIn(password));
 });
 
-test.serial("a token that cannot be had fails up with the cause, and the next up goes on", async (t) => {
+test.serial("without a token up fails and names the cause, and the next up continues", async (t) => {
   const { realm, stack } = await given(t, { client: { directAccessGrantsEnabled: false } });
   const before = await realm.snapshot();
   const failed = await stack.up();
@@ -58,14 +61,14 @@ test.serial("a token that cannot be had fails up with the cause, and the next up
   t.false(failed.output.includes(password) || failed.output.includes("the-clients-secret"));
 
   const preview = await stack.preview("--expect-no-changes");
-  t.not(preview.exitCode, 0, "what is not proven is not done");
+  t.not(preview.exitCode, 0, "without a verified token there is still something to do");
 
   await changeClient(realm, { directAccessGrantsEnabled: true });
   succeeded(t, await stack.up());
   t.true(await realm.canLogIn(password));
   succeeded(t, await stack.preview("--expect-no-changes"));
 
-  // Without the check nobody asks; with it back, it runs again.
+  // Without the check up succeeds; when the check is back, it fails again.
   await changeClient(realm, { directAccessGrantsEnabled: false });
   await stack.set("verifyToken", "false");
   succeeded(t, await stack.up());
@@ -90,7 +93,7 @@ test.serial("refresh, --target and --replace lose nothing", async (t) => {
   const urn = (type: string, child: string) =>
     `urn:pulumi:test::keycloak-apisix::keycloak-apisix:index:ApisixEnablement$pulumi-nodejs:dynamic/keycloak-apisix:${type}::${realm.name}-${child}`;
   await realm.admin("DELETE", "/roles/customer");
-  // A refresh takes note of what is gone; the next up makes it again.
+  // A refresh records that the role is gone; the next up creates it again.
   succeeded(t, await stack.run("refresh", "--yes", "--skip-preview"));
   succeeded(t, await stack.up());
   t.truthy(await realm.role());
@@ -98,7 +101,11 @@ test.serial("refresh, --target and --replace lose nothing", async (t) => {
 
   const user = await realm.user();
   succeeded(t, await stack.up("--replace", urn("User", "user")));
-  t.is((await realm.user()).id, user.id, "replacing adopts, and the old one's delete leaves it");
+  t.is(
+    (await realm.user()).id,
+    user.id,
+    "replacing adopts the user, and deleting the old resource leaves it",
+  );
   t.true(await realm.canLogIn(password));
   succeeded(t, await stack.up("--target", urn("AudienceMapper", "audience")));
   succeeded(t, await stack.preview("--expect-no-changes"));

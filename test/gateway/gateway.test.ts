@@ -1,5 +1,5 @@
-// Does a gateway that knows nothing but the stack's output let the customer in, and nobody else? Asked of Apache with
-// mod_auth_openidc. It proves what the output says to a resource server, not how APISIX itself carries it out.
+// Does a gateway that knows only the stack's output let the customer in, and nobody else? The gateway is Apache with
+// mod_auth_openidc, so this proves what the output means to a resource server, not how APISIX itself implements it.
 import { generateKeyPairSync } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext, type TestFn } from "ava";
@@ -18,7 +18,7 @@ let missing = "";
 try {
   apache = await ensureApache();
 } catch (error) {
-  // On the machine that CI runs on it can be had, so there it is a failure.
+  // CI's machine can fetch Apache, so there a missing one is a failure.
   if (process.env.CI) throw error;
   missing = ` (skipped: ${(error as Error).message})`;
 }
@@ -31,7 +31,7 @@ interface Context {
 
 const gatewayTest = test as TestFn<Context>;
 const cleanup: (() => Promise<void>)[] = [];
-/** Elsewhere the realms of the tests share one: here a token of the other realm has to be told by its signature, too. */
+/** Other tests share one key. Here each realm has its own, so that a token of another realm has another signature. */
 const ownKeys = { privateKey: undefined };
 
 gatewayTest.before(async (t) => {
@@ -55,14 +55,14 @@ gatewayTest.after.always(async () => {
   await Promise.all(cleanup.map((each) => each()));
 });
 
-/** A test that needs a gateway: skipped, and said why, where there is none. */
+/** A test that needs a gateway. Without one it is skipped, and its title says why. */
 function withGateway(title: string, run: (t: ExecutionContext<Context>, apache: Apache) => Promise<void>) {
   const found = apache;
   if (found) gatewayTest.serial(title, (t) => run(t, found));
   else gatewayTest.serial.skip(`${title}${missing}`, (t) => t.pass());
 }
 
-/** The output as a user gets it: one call of the CLI, its stdout as it is. */
+/** The output as a user gets it: the stdout of one command. */
 async function output(stack: TestStack, name: string): Promise<string> {
   const { stdout } = await stack.run("stack", "output", name, "--show-secrets");
   return stdout;
@@ -74,7 +74,7 @@ async function plugins(stack: TestStack): Promise<Record<string, { "openid-conne
 
 async function pluginOf(stack: TestStack, realm: TestRealm): Promise<OpenidConnectPlugin> {
   const found = (await plugins(stack))[realm.name];
-  if (!found) throw new Error(`no configuration for realm '${realm.name}'`);
+  if (!found) throw new Error(`No configuration for realm '${realm.name}'.`);
   return found["openid-connect"];
 }
 
@@ -89,7 +89,7 @@ async function customersToken(realm: TestRealm): Promise<string> {
 }
 
 function accessToken(answer: { access_token?: string }): string {
-  if (!answer.access_token) throw new Error(`no token: ${JSON.stringify(answer)}`);
+  if (!answer.access_token) throw new Error(`No token: ${JSON.stringify(answer)}`);
   return answer.access_token;
 }
 
@@ -162,7 +162,7 @@ async function unsignedToken(realm: TestRealm): Promise<string> {
   return new UnsecuredJWT(decodeJwt(await customersToken(realm))).encode();
 }
 
-/** The customer's own claims and the realm's own key id, signed by somebody else. */
+/** The customer's own claims and the realm's key id, signed with another key. */
 async function forgedToken(realm: TestRealm): Promise<string> {
   const token = await customersToken(realm);
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -181,7 +181,7 @@ gatewayTest.serial(
     t.deepEqual(await plugins(stack), wanted);
     t.deepEqual(JSON.parse(await output(stack, "apisixJson")), wanted);
 
-    // Pasted as its comment says: on top of CX's values, and named in a route.
+    // Pasted as its comment says: at the top of CX's values, with a reference in a route.
     const fragment = await output(stack, "apisixCustomValues");
     const [reference] = /openid-connect: \*\S+/.exec(fragment) ?? [];
     const values = parse(
@@ -238,7 +238,7 @@ withGateway("a session that was ended: introspection knows, the realm's keys do 
 withGateway("the guide's list 'audience' alone enforces nothing", async (t, found) => {
   const { realm, stack } = t.context;
   const plugin = await pluginOf(stack, realm);
-  // As it is without our addition: the list is there, no gateway reads it.
+  // The configuration without our addition: it has the list, but no gateway reads it.
   const guides = { ...plugin, claim_validator: { audience: {} }, use_jwks: true } as never;
   const token = await tokenOfAnotherClient(realm);
   t.is(await (await start(t, found, guides)).ask(token), "let in");
@@ -248,7 +248,7 @@ withGateway("the guide's list 'audience' alone enforces nothing", async (t, foun
 withGateway("the issuer trap: APISIX asks at another address than the widget", async (t, found) => {
   const { other, stack } = t.context;
   const inside = `${server.otherUrl}${server.basePath}`;
-  // The token check says so before APISIX does: see test/provider/token-check.test.ts. Here APISIX has to find out.
+  // The token check would say so before APISIX does (test/provider/token-check.test.ts). Here the gateway has to notice.
   const trapped = await stack.project.stack("inside", { customerPassword: password, verifyToken: "false" });
   await trapped.setObject("tenants", [{ realm: other.name, apisixDiscoveryBase: inside }]);
   succeeded(t, await trapped.up());
@@ -259,7 +259,7 @@ withGateway("the issuer trap: APISIX asks at another address than the widget", a
     t.is(await gateway.ask(await customersToken(other)), "refused", way);
   }
 
-  // The cure: the realm has one name, whatever address it is asked at.
+  // The cure: the realm has one name at every address.
   const settings = await other.admin("GET", "");
   t.teardown(() => other.admin("PUT", "", settings));
   await other.admin("PUT", "", { attributes: { ...settings.attributes, frontendUrl: server.address } });

@@ -1,5 +1,5 @@
-// README's chapter "A production stack, step by step", done as it says there: on a Keycloak in production mode with a
-// private authority and two nodes, with the state in PostgreSQL and in files.
+// The documented way to a production stack, step by step: on a Keycloak in production mode with a private authority and
+// two nodes, with the state in PostgreSQL and in files.
 import { copyFile, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -24,7 +24,7 @@ import { Postgres } from "../../rig/servers/postgres.ts";
 import { sameRealm, succeeded, warnings } from "../support/given.ts";
 import { filesIn, inTheClear } from "../support/secrets.ts";
 
-// Minutes of a machine's whole power: only for who asks for it.
+// Takes the whole machine for minutes, so it runs only on request.
 const wanted = process.env.TEST_PRODUCTION !== undefined;
 const test = wanted ? ava.serial : ava.serial.skip;
 
@@ -37,7 +37,7 @@ const needed = ["manage-users", "manage-clients", "manage-realm"];
 let authority: Authority;
 let postgres: Postgres;
 let cluster: Cluster;
-/** What somebody has on the machine beside the clone: the passphrase, kcadm's login. */
+/** What a user keeps outside the clone: the passphrase, kcadm's login. */
 let home: string;
 let kcadmProgram: string;
 
@@ -45,7 +45,7 @@ ava.before(async (t) => {
   if (!wanted) return;
   t.timeout(limit);
   authority = await makeAuthority();
-  // For the test's own requests; the program under test is told by its config alone.
+  // For the test's own requests. The program under test gets everything from its config.
   tls.setDefaultCACertificates([...tls.getCACertificates("default"), authority.certificate]);
   postgres = await Postgres.start(authority);
   cluster = await Cluster.create(authority);
@@ -75,7 +75,7 @@ async function kcadm(...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** The service account, by README's commands: in `realm`, with rights by these of its clients. @returns its secret. */
+/** Creates the service account with the documented commands: in `realm`, with rights on these clients. @returns its secret. */
 async function makeServiceAccount(realm: string, managements: readonly string[]): Promise<string> {
   await kcadm(..."config credentials --realm master --user admin --server".split(" "), `${cluster.url}/auth`);
   await kcadm(
@@ -96,7 +96,7 @@ async function makeServiceAccount(realm: string, managements: readonly string[])
   );
 }
 
-/** Somebody's clone: where the state is and the passphrase come by the environment, all else by the stack's file. */
+/** A user's clone: the environment has the state's address and the passphrase, the stack's file everything else. */
 async function checkout(t: ExecutionContext, backend: Record<string, string>): Promise<TestProject> {
   const byEnvironment = ["URL", "BASE_PATH", "CLIENT_ID", "USER", "PASSWORD"].map(
     (name) => `KEYCLOAK_${name}`,
@@ -115,12 +115,12 @@ async function checkout(t: ExecutionContext, backend: Record<string, string>): P
 
 const fileOf = ({ project, name }: TestStack) => path.join(project.folder, `Pulumi.${name}.yaml`);
 
-/** The stack's file after the example, and the secrets into it. */
+/** Writes the stack's file after the example, and sets the secrets. */
 async function configure(stack: TestStack, clientSecret: string): Promise<void> {
   const example = await readFile(path.join(root, "examples", "Pulumi.production.yaml"), "utf8");
   const adapted = example
     .replace("https://keycloak.cx.example.com", cluster.url)
-    // The way inside, past the proxy.
+    // The address inside the cluster, past the proxy.
     .replace("http://keycloak.expertflow.svc.cluster.local:8080", `${cluster.nodes[0]?.url}`);
   await writeFile(fileOf(stack), adapted + (await readFile(fileOf(stack), "utf8")));
   const set = (input: string, ...args: string[]) =>
@@ -130,7 +130,7 @@ async function configure(stack: TestStack, clientSecret: string): Promise<void> 
   await set(customerPassword, "--secret", "keycloak-apisix:customerPassword");
 }
 
-test("two nodes are one cluster, and the proxy sends consecutive requests to different ones", async (t) => {
+test("two nodes form a cluster, and the proxy sends consecutive requests to different nodes", async (t) => {
   for (const { logFile } of cluster.nodes) {
     t.regex(await readFile(logFile, "utf8"), /ISPN00009[34]:.*\(2\)/);
   }
@@ -190,7 +190,7 @@ for (const where of ["PostgreSQL", "files"] as const) {
     t.regex((await stack.preview("--diff")).output, /plan +: "create"/);
     t.deepEqual(await realm.written(), []);
 
-    // Up, with a verified token, and the plugin's configuration for APISIX.
+    // The up, with a verified token and the plugin's configuration for APISIX.
     const up = await stack.up();
     succeeded(t, up);
     t.deepEqual(warnings(up.output), []);
@@ -204,7 +204,7 @@ for (const where of ["PostgreSQL", "files"] as const) {
     t.true(await realm.canLogIn(customerPassword));
     t.true(cluster.nodes.every(({ served }) => served > 20));
 
-    // CI, and a colleague's clone: nothing to do. Several times, since either node may answer each question.
+    // CI and a colleague's clone: nothing to do. Several times, because either node may answer a request.
     for (let i = 0; i < 3; i += 1) succeeded(t, await stack.preview("--expect-no-changes"));
     succeeded(t, await stack.up("--expect-no-changes"));
     const colleagues = await checkout(t, backend);
@@ -212,7 +212,7 @@ for (const where of ["PostgreSQL", "files"] as const) {
     const theirs = await colleagues.stack("production");
     succeeded(t, await theirs.preview("--expect-no-changes"));
 
-    // Drift is seen by one and repaired by the other.
+    // One sees drift, the other repairs it.
     const enabled = withoutPasswords(await realm.snapshot());
     await changeMapper(realm, { "access.token.claim": "false" });
     await changeUser(realm, { enabled: false, emailVerified: false });
@@ -234,7 +234,7 @@ for (const where of ["PostgreSQL", "files"] as const) {
     t.true(await realm.canLogIn(customerPassword));
     succeeded(t, await stack.preview("--expect-no-changes"));
 
-    // No secret in the clear: not in the state, and not in the clones.
+    // No secret in the clear, neither in the state nor in the clones.
     const state = several ? await filesIn(states) : await rowsOfState();
     t.true(state.some(([name, text]) => /stacks.*production/.test(name) && text.includes("expertflow-user")));
     const texts = [...state, ...(await filesIn(project.folder)), ...(await filesIn(colleagues.folder))];
@@ -250,7 +250,7 @@ for (const where of ["PostgreSQL", "files"] as const) {
   });
 }
 
-test("a node goes down: the other one serves previews and ups", async (t) => {
+test("a node goes down: the other one serves preview and up", async (t) => {
   t.timeout(limit);
   const realm = await TestRealm.create({}, {}, "expertflow");
   t.teardown(() => realm.delete());
@@ -270,7 +270,7 @@ test("a node goes down: the other one serves previews and ups", async (t) => {
 const database = "pulumi";
 let databasePassword: string | undefined;
 
-/** The password is not in the address, which the CLI shows. */
+/** Keeps the password out of the address, because the CLI shows that. */
 async function stateInPostgres(): Promise<Record<string, string>> {
   databasePassword ??= await postgres.createDatabase(database);
   const passwords = path.join(home, "pgpass");
@@ -284,7 +284,7 @@ async function stateInPostgres(): Promise<Record<string, string>> {
   };
 }
 
-/** Every file of the state by its name: the CLI keeps each in a row, in base64. */
+/** Every file of the state by its name. The CLI keeps each in a row, as base64. */
 async function rowsOfState(): Promise<[string, string][]> {
   const all = "SELECT json_agg(json_build_array(key, data->>'data')) FROM pulumi_state";
   const rows: [string, string][] = JSON.parse(await postgres.query(all, database));

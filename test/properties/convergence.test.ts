@@ -1,6 +1,6 @@
-// Every starting state converges: realms that fast-check makes up, each built for real, made ready by one `up`,
-// left alone by the second, and given back by `destroy`. `npm run test:properties -- --runs 2000 --seed 7` asks for
-// more; plain `npm test` tries 200. The provider runs without the CLI, which test/cli covers.
+// Every starting state converges. fast-check generates realms, the test builds each for real, one `up` makes it ready, a
+// second changes nothing, and `destroy` restores it. `npm test` tries 200 states,
+// `npm run test:properties -- --runs 2000 --seed 7` more. The provider runs without the CLI, which test/cli covers.
 import test from "ava";
 import type { Representation } from "../../rig/keycloak/realm.ts";
 import { warned } from "../support/corner.ts";
@@ -19,7 +19,7 @@ test.serial(`${runs} starting states converge (seed ${seed})`, async (t) => {
   t.pass();
 });
 
-/** Throws, in words, at the first thing that is not as promised. */
+/** @throws Error saying in words which promise is broken first */
 async function converges(state: StartingState): Promise<void> {
   const built = await Built.of(state);
   const { realm } = built;
@@ -73,7 +73,7 @@ async function converges(state: StartingState): Promise<void> {
   }
 }
 
-/** Whoever cures a realm of it takes it away for good. */
+/** The cure removes OTP for good. */
 function withoutOtp(snapshot: Representation): Representation {
   return {
     ...snapshot,
@@ -86,7 +86,7 @@ function withoutOtp(snapshot: Representation): Representation {
   };
 }
 
-/** What can be put back: where a password was set, neither it nor an empty label can. */
+/** What destroy can restore. Where up set a password, it can restore neither the old one nor an empty label. */
 function comparable(snapshot: Representation, { user }: StartingState): Representation {
   const kept = user?.password === "right" || !user || user.password === "none";
   return sorted({
@@ -94,7 +94,7 @@ function comparable(snapshot: Representation, { user }: StartingState): Represen
     users: snapshot.users.map((each: Representation) => ({
       ...each,
       credentials: each.credentials
-        // The history that a policy keeps of passwords grows with every one that is set.
+        // A policy's password history grows with every password that is set.
         .filter(({ type }: Representation) => kept || type === "password")
         .map((credential: Representation) =>
           kept ? { ...credential, userLabel: labelOf(credential) } : { type: credential.type },
@@ -103,10 +103,10 @@ function comparable(snapshot: Representation, { user }: StartingState): Represen
   });
 }
 
-/** Keycloak takes no empty label back. */
+/** Keycloak does not accept an empty label again. */
 const labelOf = ({ userLabel }: { userLabel?: string }) => (userLabel === "Password" ? undefined : userLabel);
 
-/** A snapshot without what `up` may make and change, given what was there before. */
+/** The snapshot without what `up` may create and change, given what was there before. */
 function withoutOurs(snapshot: Representation, built: Built, before: Representation): Representation {
   const { state } = built;
   const usernames = [built.username.toLowerCase()];
@@ -169,7 +169,7 @@ function withoutOursOfUser(user: Representation, was: Representation, built: Bui
   };
 }
 
-/** Lists that Keycloak gives back in any order. */
+/** Sorts the lists that Keycloak returns in any order. */
 function sorted(value: Representation): Representation {
   if (Array.isArray(value)) {
     return value.map(sorted).toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));

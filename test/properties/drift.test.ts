@@ -1,5 +1,5 @@
-// Every drift is seen, and only drift: what somebody may do to an enabled realm, made up by fast-check in any
-// combination. The preview names each field on its own resource and nothing else, and the next `up` repairs it.
+// Every drift is seen, and nothing but drift. fast-check generates combinations of what somebody may do to an enabled realm.
+// The preview names each field on its own resource and nothing else, and the next `up` repairs it.
 import { isDeepStrictEqual } from "node:util";
 import test from "ava";
 import fc from "fast-check";
@@ -19,14 +19,14 @@ const runs = runsOr(40);
 
 test.after.always(deleteRealms);
 
-/** What somebody did; each is done or not. */
+/** What somebody did. */
 interface Tampering {
   readonly mapper: "deleted" | readonly MapperField[];
   readonly user: "deleted" | readonly UserField[];
   readonly password: "untouched" | "reset" | "reset, temporary" | "deleted";
   readonly role: "untouched" | "deleted" | "described";
   readonly unmapped: readonly number[];
-  /** Things that are nobody's business of ours. */
+  /** Changes to things that are not ours. */
   readonly others: readonly Other[];
 }
 const mapperFields = {
@@ -121,10 +121,10 @@ async function seenAndRepaired(built: Built, done: Tampering): Promise<void> {
   }
   expectNothing(await built.realm.written(), "what the preview wrote");
 
-  // A deleted user takes his history with him.
+  // A deleted user loses its password history.
   const hasHistory = built.state.realm === "with policies" && done.user !== "deleted";
   if (hasHistory && done.password.startsWith("reset")) {
-    // Its history lets nobody go back to an earlier password: said so, and the policy is not got round.
+    // The policy forbids earlier passwords: up says so and does not get round it.
     const refused = await stack.up(...built.program()).then(
       () => "not refused",
       (error: Error) => error.message,
@@ -239,7 +239,7 @@ async function tamper(built: Built, done: Tampering): Promise<void> {
 
 type Fields = Record<string, string[]>;
 
-/** @param user as `up` has made him: old releases require no names */
+/** @param user as `up` has left it: old releases require no names */
 function expectedDrift(built: Built, done: Tampering, user: Representation): Fields {
   const mapped = [built.roleName, "offline_access", "uma_authorization"].filter(
     (_, index) => done.unmapped.includes(index) || (index === 0 && done.role === "deleted"),
@@ -270,7 +270,7 @@ function fieldsByChild(steps: readonly { name: string; drift?: Readonly<Record<s
   );
 }
 
-/** Without those that are clean, and in one order. */
+/** Fields by child, sorted and without clean children. */
 function fields(all: Record<string, readonly string[]>): Fields {
   return Object.fromEntries(
     Object.entries(all)

@@ -1,5 +1,5 @@
-// Runs the CLI and ends it, or the provider alone, in the hard way: SIGKILL by process id. Whatever it started carries
-// a mark in its environment, because language host and provider outlive the CLI.
+// Runs the CLI and kills it, or only the provider, with SIGKILL by process id. All its processes carry a mark in their
+// environment, because language host and provider outlive the CLI.
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import path from "node:path";
@@ -8,7 +8,7 @@ import { root } from "../../rig/machine/folders.ts";
 import { listProcesses } from "../../rig/machine/processes.ts";
 import type { TestStack } from "../../rig/pulumi/project.ts";
 
-/** Everything at once; the CLI first and its children half a second later; the provider alone. */
+/** All processes at once; the CLI first and its children half a second later; only the provider. */
 export type Victim = "everything" | "the CLI" | "the provider";
 
 export class DoomedUp {
@@ -32,7 +32,7 @@ export class DoomedUp {
     this.#ended = new Promise((resolve) => this.#child.once("exit", resolve));
   }
 
-  /** The exit code, where it ends by itself within the time. */
+  /** The exit code, if the CLI ends by itself in time. */
   async end(milliseconds: number): Promise<number | null | undefined> {
     const abort = new AbortController();
     const late = sleep(milliseconds, undefined, { signal: abort.signal }).catch(() => undefined);
@@ -41,13 +41,13 @@ export class DoomedUp {
     return code;
   }
 
-  /** Ends what is meant, and then all the rest. @returns how many processes died while the up was at work. */
+  /** Kills the victim, then all other processes. @returns how many died while the up was at work. */
   async kill(victim: Victim): Promise<number> {
     const killed = await this.#kill((command) => {
       if (victim === "the provider") return command.includes("dynamic-provider");
       return victim === "everything" || /\bpulumi\S* up /.test(command);
     });
-    // What outlives goes on for a moment; without its provider the CLI ends by itself.
+    // The survivors continue for a moment; without its provider the CLI ends by itself.
     if (victim === "the CLI") await sleep(500);
     if (victim === "the provider") await this.end(60_000);
     while ((await this.#kill(() => true)) > 0) await sleep(50);
@@ -62,7 +62,7 @@ export class DoomedUp {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
-        // It ended meanwhile.
+        // It has ended in the meantime.
       }
     }
     return ours.length;

@@ -1,5 +1,5 @@
-// The published package as its users get it: packed from a copy of this repository, so that the one under test stays
-// as it is, and installed by npm, pnpm or Yarn in a folder that has nothing to do with it.
+// The published package as users get it: packed from a copy of this repository, so that the original stays unchanged, and
+// installed by npm, pnpm or Yarn in an unrelated folder.
 import { cp, mkdtemp, readFile, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -8,11 +8,11 @@ import { root } from "../../rig/machine/folders.ts";
 
 type Versions = Readonly<Record<string, string>>;
 const manifest = JSON.parse(await readFile(path.join(root, "package.json"), "utf8"));
-/** Versions that package.json pins, so that the tests and the repository run the same. */
+/** The versions that package.json pins, so that tests and repository use the same. */
 export const pinned: Versions = manifest.devDependencies;
 export const peerDependencies: Versions = manifest.peerDependencies;
 
-/** Other package managers than npm, fetched by npm itself. */
+/** Package managers other than npm; npm fetches them. */
 const managers = { pnpm: ["pnpm@12.21.0", "pnpm"], yarn: ["@yarnpkg/cli-dist@4.18.1", "yarn"] } as const;
 
 export interface Packed {
@@ -23,7 +23,7 @@ export interface Packed {
 
 let once: Promise<Packed> | undefined;
 
-/** `npm pack`, once for all tests of a file. */
+/** Runs `npm pack`, once for all tests of a file. */
 export function packed(): Promise<Packed> {
   once ??= pack();
   return once;
@@ -37,21 +37,21 @@ async function pack(): Promise<Packed> {
   return { source, tarball: path.join(folder, `keycloak-apisix-${manifest.version}.tgz`) };
 }
 
-/** A copy of this repository without what is made, with its very dependencies. */
+/** Copies this repository without generated files. The copy shares its dependencies. */
 export async function copyRepository(folder: string): Promise<void> {
   const made = new Set(["node_modules", ".local", ".git", "dist"].map((name) => path.join(root, name)));
   await cp(root, folder, { recursive: true, filter: (file) => !made.has(file) });
   await symlink(path.join(root, "node_modules"), path.join(folder, "node_modules"));
 }
 
-/** Runs npm as somebody would in that folder, whatever npm script these tests run under. */
+/** Runs npm as a user would in that folder, whatever npm script runs these tests. */
 export async function npm(folder: string, ...args: string[]): Promise<void> {
   await startNpm(folder, ...args);
 }
 
 export function startNpm(folder: string, ...args: string[]) {
   const running = execa("npm", args, { cwd: folder, env: npmEnvironment(), ...quiet });
-  // Whoever does not wait for it has no use for its failure.
+  // A caller that does not wait for it does not need its failure.
   running.catch(() => {});
   return running;
 }
@@ -78,7 +78,7 @@ async function manager(name: keyof typeof managers, folder: string, args: string
       ...env,
       npm_config_registry: registry,
       YARN_NPM_REGISTRY_SERVER: registry,
-      // Yarn and pnpm refuse to write a lockfile where this is set.
+      // With CI set, Yarn and pnpm refuse to write a lockfile.
       CI: undefined,
     },
     ...quiet,
@@ -97,7 +97,7 @@ function npmEnvironment(): Record<string, string | undefined> {
   };
 }
 
-/** package.json of a program that has the package as its dependency. */
+/** The package.json of a program that depends on the package. */
 export function programManifest(tarball: string, fields: object = {}, dependencies: object = {}): string {
   return JSON.stringify({
     name: "program",
@@ -111,7 +111,7 @@ export function programManifest(tarball: string, fields: object = {}, dependenci
   });
 }
 
-/** What a TypeScript program has besides. */
+/** Further dependencies of a TypeScript program. */
 export const forTypeScript = {
   "@types/node": pinned["@types/node"],
   typescript: pinned.typescript,

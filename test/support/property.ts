@@ -1,15 +1,16 @@
-// How the property-based tests run: so many made-up cases, from a seed that is always told, and the reason first.
+// Runs property-based tests: a number of generated cases, from a seed that is always shown. A failure states its reason
+// first.
 import fc from "fast-check";
 
-/** Cases that a plain `npm test` tries; `npm run test:properties -- --runs N --seed S` chooses. */
+/** @param fewer how many cases `npm test` tries; `npm run test:properties -- --runs N --seed S` chooses otherwise */
 export function runsOr(fewer: number): number {
   return Number(process.env.TEST_RUNS ?? fewer);
 }
 
-/** Printed in the test's title, so that a failure can be replayed. */
+/** Shown in the test's title, so that a failure can be replayed. */
 export const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 1_000_000_000));
 
-/** Checks the property on made-up cases. @throws Error with what went wrong, the case, and how to see it again */
+/** Checks the property on generated cases. @throws Error with the reason, the case, and how to replay it */
 export async function holdsForAll<T>(
   cases: fc.Arbitrary<T>,
   runs: number,
@@ -26,7 +27,7 @@ export async function holdsForAll<T>(
       throw error;
     });
   });
-  // Each case is built on a real server: shrinking would build hundreds more.
+  // Each case is built on a real server, and shrinking would build hundreds more.
   const result = await fc.check(checked, { numRuns: runs, seed, endOnFailure: true });
   if (!result.failed) return;
   throw new Error(
@@ -34,7 +35,7 @@ export async function holdsForAll<T>(
   );
 }
 
-/** Throws where something was found that should not be there. */
+/** @throws Error if something was found */
 export function expectNothing(found: readonly unknown[], what: string): void {
   if (found.length > 0) throw new Error(`${what}: ${JSON.stringify(found, null, 2)}`);
 }

@@ -1,8 +1,8 @@
-// Searches for secrets in the clear, in whatever form they may stand.
+// Searches for secrets in the clear, in every form that they may take.
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 
-/** Each secret that is found, as "its name, form: where". Secrets and texts come by their names. */
+/** The secrets that were found, as "name, form: place". Secrets and texts are given by their names. */
 export function inTheClear(
   secrets: Readonly<Record<string, string>>,
   texts: Iterable<readonly [string, string]>,
@@ -16,7 +16,7 @@ export function inTheClear(
 }
 
 function formsOf(value: string): Record<string, string> {
-  // Base64 of the value at any place in a longer text: the three ways it can fall, without the edges.
+  // Base64 of the value inside a longer text: the three possible alignments, without the edges.
   const base64 = ["", "x", "xx"].map((before) =>
     Buffer.from(before + value)
       .toString("base64")
@@ -32,7 +32,7 @@ function formsOf(value: string): Record<string, string> {
   };
 }
 
-/** Every file below, by its path; links are not followed. */
+/** All files below the folder, by their path. Links are not followed. */
 export async function filesIn(folder: string): Promise<[string, string][]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return Promise.all(

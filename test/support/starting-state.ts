@@ -1,6 +1,5 @@
-// Starting states: what a realm may look like before the first `up`, as values that fast-check makes up, and built
-// for real through Keycloak's own API. Each state lives in a corner of its own (client, user, role), so that one
-// realm serves many.
+// Starting states: what a realm may look like before the first `up`. fast-check generates them, and Keycloak's own API
+// builds them for real. Each has a client, user and role of its own, so that one realm serves many.
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { locksOut, otpCredential, type Representation, TestRealm } from "../../rig/keycloak/realm.ts";
@@ -10,12 +9,12 @@ import type { Declared } from "./engine.ts";
 export const configured = "The configured one 1!";
 const ofSomebody = "Somebody's own 2?";
 
-/** Roles of the guide that every realm has. */
+/** The guide's roles that every realm has. */
 const keycloakRoles = ["offline_access", "uma_authorization"];
 
 export interface StartingState {
   readonly realm: RealmKind;
-  /** Put before a random part, to make a clientId, a username, a role's name. */
+  /** Prefixes of clientId, username and role name, before a random part. */
   readonly clientPrefix: string;
   readonly userPrefix: string;
   readonly rolePrefix: string;
@@ -24,7 +23,7 @@ export interface StartingState {
     readonly type: "oidc-audience-mapper" | "oidc-hardcoded-claim-mapper";
     readonly config: Readonly<Record<string, string | undefined>>;
   } | null;
-  /** A mapper of another protocol under our name, which is another mapper. */
+  /** Is there a mapper of another protocol with the name of ours? It is a different mapper. */
   readonly samlMapper: boolean;
   readonly user: UserState | null;
   readonly role: {
@@ -32,7 +31,7 @@ export interface StartingState {
     readonly attributes: boolean;
     readonly composite: boolean;
   } | null;
-  /** Of the three, those that are mapped already, as far as user and role are there. */
+  /** Which of the three roles are mapped already, if user and role exist. */
   readonly mapped: readonly number[];
 }
 
@@ -51,11 +50,11 @@ export interface UserState {
   readonly password: "none" | "right" | "wrong" | "right, temporary" | "wrong, temporary";
   readonly label: boolean;
   readonly locked: boolean;
-  /** A second factor: no direct grant brings a token before it has gone. */
+  /** A second factor: while it exists, no direct grant returns a token. */
   readonly otp: boolean;
 }
 
-/** Realms that differ in what they demand. */
+/** Realms with different demands. */
 export const realmKinds = {
   "as Keycloak makes it": { name: "plain", settings: {} },
   "with policies": {
@@ -69,7 +68,7 @@ export const realmKinds = {
   "with people from a read-only directory": { name: "fédération", settings: {} },
 } as const;
 export type RealmKind = keyof typeof realmKinds;
-/** The one whose user, where there is one, is not Keycloak's own. */
+/** The realm whose user, if any, comes from the directory. */
 export const ofDirectory: RealmKind = "with people from a read-only directory";
 
 const text = fc.constantFrom("Somebody", "Zoë", "O'Neil", "李");
@@ -145,7 +144,7 @@ export async function deleteRealms(): Promise<void> {
   for (const directory of directories) await directory.stop();
 }
 
-/** Before it, a realm has no user profile unless somebody switches the feature on. */
+/** Before Keycloak 24 a realm has no user profile unless somebody enables the feature. */
 const hasProfile = Number.parseInt(process.env.TEST_KEYCLOAK_VERSION ?? "99", 10) >= 24;
 
 const demanded = [
@@ -187,7 +186,7 @@ async function makeRealm(kind: RealmKind): Promise<TestRealm> {
   return realm;
 }
 
-/** A state, built. */
+/** A starting state that has been built in Keycloak. */
 export class Built {
   readonly realm: TestRealm;
   readonly state: StartingState;
@@ -195,7 +194,7 @@ export class Built {
   readonly username: string;
   readonly roleName: string;
   readonly mapperName = "fix-audience";
-  /** The one that the program has configured. */
+  /** The password that the program configures. */
   password: string = configured;
 
   private constructor(realm: TestRealm, state: StartingState) {
@@ -216,12 +215,12 @@ export class Built {
     return built;
   }
 
-  /** Does the user come from the directory, which nobody writes to? */
+  /** Does the user come from the read-only directory? */
   get isFederated(): boolean {
     return this.state.realm === ofDirectory && this.state.user !== null;
   }
 
-  /** What stands in the way of a token and is not ours to change: what `up` has to say, and what somebody then does. */
+  /** What prevents a token and is not ours to change: what `up` must say, and how somebody cures it. */
   obstacles(): { says: RegExp; cure: () => Promise<void> }[] {
     const { user } = this.state;
     const otp = {
@@ -240,7 +239,7 @@ export class Built {
     ];
   }
 
-  /** What the program declares: all five, and the check. */
+  /** The resources of the program: all five, and the token check. */
   program(): Declared[] {
     const { clientId: client, username, roleName } = this;
     const common = { realm: this.realm.name };
@@ -260,7 +259,7 @@ export class Built {
     ];
   }
 
-  /** What `plan` has to say of each. */
+  /** The expected `plan` of each resource. */
   plans(): Record<string, "adopt" | "create"> {
     const { mapper, role, user } = this.state;
     const plan = (there: unknown) => (there ? "adopt" : "create");
@@ -339,7 +338,7 @@ export class Built {
     if (this.isFederated) await this.#takeFromDirectory(state);
     else await this.#makeLocalUser(state);
     const { id } = await this.user();
-    // Elsewhere nobody counts failed logins.
+    // No other realm counts failed logins.
     if (state.locked && this.state.realm === "with a demanding profile") {
       await realm.lockOut(this.username, this.clientId);
     }
@@ -398,7 +397,7 @@ export class Built {
     });
   }
 
-  /** Keycloak makes its own copy of him when it first sees him. */
+  /** Keycloak creates its own copy of the user at first sight. */
   async #takeFromDirectory({ password, emailVerified, group, otp }: UserState): Promise<void> {
     if (!password.startsWith("wrong")) this.password = person.password;
     const user = await this.user();

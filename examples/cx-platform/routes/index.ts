@@ -1,4 +1,4 @@
-// Another team's program: the routes of each tenant, with the plugin configuration that the platform's stack gives out.
+// Another team's program: the routes of each tenant, with the plugin configuration from the platform's outputs.
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { OpenidConnectPlugin } from "keycloak-apisix";
@@ -11,7 +11,7 @@ const domain = config.require("domain");
 const folder = config.require("folder");
 
 const platform = new pulumi.StackReference(config.require("platform"));
-// Not by requireOutput: which tenants there are has to be known here, to declare a file for each.
+// Not requireOutput, because the tenants must be known here to declare a file for each.
 const { value, secretValue } = await platform.getOutputDetails("apisix");
 const byTenant: Record<string, OpenidConnectPlugin> | undefined = value ?? secretValue;
 if (!byTenant) throw new pulumi.RunError("The platform's stack has no output 'apisix': run its up first.");
@@ -27,7 +27,7 @@ const written = Object.entries(byTenant).map(([tenant, plugin]) => {
   }));
   return new SecretFile(tenant, {
     path: path.join(folder, `${tenant}.yaml`),
-    // getOutputDetails hands secrets out as plain values.
+    // getOutputDetails returns secrets as plain values.
     content: pulumi.secret(stringify({ routes }, { aliasDuplicateObjects: false })),
   });
 });

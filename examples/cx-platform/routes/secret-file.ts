@@ -1,8 +1,8 @@
-// A file that only its owner may read, as a resource: changed or deleted by hand, it is written again by the next up.
+// A file that only its owner can read, as a resource. If somebody changes or deletes it, the next up writes it again.
 import * as pulumi from "@pulumi/pulumi";
 
 export interface SecretFileArgs {
-  /** Relative to the program. */
+  /** The file's path, relative to the program. */
   path: pulumi.Input<string>;
   content: pulumi.Input<string>;
 }
@@ -43,7 +43,7 @@ async function write({ path, content }: File): Promise<void> {
   const fresh = `${path}.new`;
   await mkdir(path.replace(/[^/\\]*$/, "."), { recursive: true });
   await writeFile(fresh, content, { mode: 0o600 });
-  // The mode above counts only where there was no such file.
+  // The mode above only counts for a new file.
   await chmod(fresh, 0o600);
   await rename(fresh, path);
 }
@@ -54,7 +54,7 @@ function read(path: string): Promise<string | undefined> {
     .catch(() => undefined);
 }
 
-/** Pulumi keeps these functions in the state and runs them from there, so they carry no import along. */
+/** Pulumi keeps these functions in the state and runs them from there, so they cannot use imports. */
 function files(): typeof import("node:fs/promises") {
   return process.getBuiltinModule("node:fs/promises");
 }
