@@ -1,7 +1,7 @@
 // The published package: what `npm pack` includes, and that the real CLI runs it, provider and all, in a program that has
 // nothing to do with this repository. `npm test` tries one program, `npm run test:package` all of them: CommonJS, plain
 // JavaScript, pnpm and Yarn, the oldest and the newest @pulumi/pulumi, the oldest Node.
-import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +9,7 @@ import test, { type ExecutionContext } from "ava";
 import { execa } from "execa";
 import { minVersion } from "semver";
 import ts from "typescript";
-import { type GivenOptions, given, password, sameRealm, succeeded, warnings } from "../support/given.ts";
+import { type GivenOptions, given, password, sameRealm, succeeded } from "../support/given.ts";
 import {
   copyRepository,
   forTypeScript,
