@@ -106,7 +106,7 @@ async function survives(t: ExecutionContext, { state, victim, moment }: Kill): P
       t.false(adopted[child], `${path} is not provably ours`);
     } else if (!(path in before)) {
       t.true(adopted[child], `${path} is ours but was left`);
-      t.regex(destroyed.output, new RegExp(`'${path.split(" ")[1]}' .* stays: `));
+      t.regex(destroyed.output, new RegExp(`'${path.split(" ")[1]}' .* left in place, because `));
     }
   }
   t.deepEqual(strange([before, left], enabled, end), []);

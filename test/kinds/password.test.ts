@@ -235,7 +235,7 @@ test.serial("a password that the realm's policy refuses: said so, and the passwo
   t.is(await corner.user(), undefined);
 });
 
-test.serial("a policy that refuses when adopting leaves the user as he was found", async (t) => {
+test.serial("a policy that refuses when adopting leaves the user as it was found", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser({ password: "somebody's", requiredActions: ["VERIFY_EMAIL"] });
   const before = await corner.realm.snapshot();
@@ -251,7 +251,7 @@ test.serial("a policy that refuses when adopting leaves the user as he was found
 });
 
 test.serial(
-  "a user locked by brute-force detection is unlocked, and said so; his password stays",
+  "a user locked by brute-force detection is unlocked, and said so; the password stays",
   async (t) => {
     await settings(t, locksOut);
     const corner = await Corner.of(t);
@@ -325,7 +325,7 @@ test.serial("looking does not count as a failed login", async (t) => {
 });
 
 test.serial(
-  "a user with OTP set up: a login cannot tell, so his password is left, and said so",
+  "a user with OTP set up: a login cannot tell, so the password is left, and said so",
   async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser();

@@ -142,7 +142,7 @@ test.serial(
   },
 );
 
-test.serial("the user deleted by hand: shown on him and what is his, and all made again", async (t) => {
+test.serial("the user deleted by hand: shown on the user and its parts, and all made again", async (t) => {
   const corner = await Corner.of(t);
   const before = await corner.realm.snapshot();
   const stack = new Stack();
@@ -197,7 +197,7 @@ test.serial("the user missing: said so, with nothing changed", async (t) => {
   t.regex(error.message, /^Ensuring role mappings of user .* failed: the user is not there/);
 });
 
-test.serial("an adopted user with our mappings: another stack's mark on him keeps them", async (t) => {
+test.serial("an adopted user with our mappings: another stack's mark on the user keeps them", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser();
   const [first, second] = [new Stack(), new Stack()];

@@ -155,7 +155,7 @@ test.serial("what is not ours on the user stays through update and destroy", asy
   const during = withoutPasswords(await corner.realm.snapshot());
   t.deepEqual(differences(withoutPasswords(before), during), ["users.0.enabled: false → true"]);
   await stack.destroy();
-  // The label of his password was empty, and Keycloak takes no empty one back.
+  // The label of the password was empty, and Keycloak takes no empty one back.
   asBefore(t, withoutPasswords(await corner.realm.snapshot()), withoutPasswords(before));
 });
 

@@ -210,7 +210,7 @@ export class Corner {
     });
     return this.user();
   }
-  /** An admin of this realm alone, with these client roles, gone after the test. @returns his username */
+  /** An admin of this realm alone, with these client roles, gone after the test. @returns its username */
   async makeRealmAdmin(t: ExecutionContext, password: string, roles = ["realm-admin"]): Promise<string> {
     const username = `${this.username}-admin`;
     await this.makeUser({ password, username, email: `${username}@example.com` });
@@ -243,7 +243,7 @@ export class Corner {
   makeAgainWithOtp(password: string): Promise<void> {
     return this.importAgain({ type: "password", value: password }, otpCredential);
   }
-  /** To the user as he is. */
+  /** To the user as it is. */
   addOtp(): Promise<void> {
     return this.realm.addOtp(this.username);
   }
