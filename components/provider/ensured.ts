@@ -2,7 +2,16 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Kind, KindInputs, LiveObject, Place } from "../ensure/kind.ts";
 import { BrokenOff, type Forecast, Lifecycle, type Recorded } from "../ensure/lifecycle.ts";
-import { asked, changedInputs, driftSince, forecastInputs, foundIn, kept, properties } from "./inputs.ts";
+import {
+  asked,
+  changedInputs,
+  driftSince,
+  forecastInputs,
+  foundIn,
+  kept,
+  properties,
+  typed,
+} from "./inputs.ts";
 import type { ProviderProcess } from "./process.ts";
 import { gone, type Methods, onTheWire, PartialCreate, type Properties } from "./protocol.ts";
 import { hasUnknown } from "./unknown.ts";
@@ -17,8 +26,7 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
     [inputs.realm, kind.noun, ...kind.identity.flatMap((key) => (key === "realm" ? [] : [inputs[key]]))].join(
       "/",
     );
-  // The kind's own resource class has typed them on the other side of the wire.
-  const inputsOf = (properties: Properties) => asked(properties) as unknown as Inputs;
+  const inputsOf = typed<Inputs>;
 
   function toState({
     inputs,

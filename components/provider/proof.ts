@@ -2,7 +2,7 @@
 // written; never in a preview.
 import { isDeepStrictEqual } from "node:util";
 import type { KindInputs, Place } from "../ensure/kind.ts";
-import { asked, changedInputs, kept } from "./inputs.ts";
+import { asked, changedInputs, kept, typed } from "./inputs.ts";
 import type { ProviderProcess } from "./process.ts";
 import { type Methods, onTheWire, type Properties } from "./protocol.ts";
 import { hasUnknown } from "./unknown.ts";
@@ -24,8 +24,7 @@ export function proof<Inputs extends KindInputs, Realm extends Place>(
   { noun, identity, output, run }: Proof<Inputs, Realm>,
   process: ProviderProcess<Realm>,
 ): Methods {
-  // The resource class has typed them on the other side of the wire.
-  const inputsOf = (properties: Properties) => asked(properties) as unknown as Inputs;
+  const inputsOf = typed<Inputs>;
 
   async function prove(news: Properties): Promise<Properties> {
     const inputs = inputsOf(news);
