@@ -1,0 +1,42 @@
+// The owner mark of a user is the label of its own password credential, which the user can edit: that must gain nothing.
+import test from "ava";
+import { server } from "../../rig/keycloak/realm.ts";
+import { Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
+import { Stack } from "../support/engine.ts";
+
+test.before(async () => {
+  await sharedRealm();
+});
+test.after.always(deleteRealm);
+
+/** Edits the label as the user does in the account console. */
+async function relabel(corner: Corner, label: string): Promise<void> {
+  const { access_token } = await corner.realm.directGrant(configured, corner.username);
+  const { id } = await corner.passwordCredential();
+  const address = `${server.address}/realms/${corner.realm.name}/account/credentials/${id}/label`;
+  const response = await fetch(address, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${access_token}`, "content-type": "application/json" },
+    body: JSON.stringify(label),
+  });
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+}
+
+for (const [what, forged] of [
+  ["the bare word", (mark: string) => `${mark} (created)`],
+  ["the mark as the key", (mark: string) => `${mark} (created ${mark})`],
+  ["the mark's hash as the key", (mark: string) => `${mark} (created ${mark.split(" ")[1]})`],
+] as const) {
+  test.serial(`an adopted user that claims to be ours, with ${what}, is not deleted`, async (t) => {
+    const corner = await Corner.of(t);
+    await corner.makeUser({ emailVerified: false });
+    const stack = new Stack();
+    await stack.up(corner.customer(), corner.password());
+    const { userLabel } = await corner.passwordCredential();
+    await relabel(corner, forged(userLabel));
+    t.is((await corner.passwordCredential()).userLabel, forged(userLabel));
+    await stack.destroy();
+    t.truthy(await corner.user());
+    t.regex(warned().join("\n"), /left in place, because/);
+  });
+}
