@@ -54,6 +54,10 @@ export class Failure extends Error implements FailureOptions {
   }
 }
 
+export function hasMeaning(error: unknown, meaning: Meaning): boolean {
+  return error instanceof Failure && error.meaning === meaning;
+}
+
 /** The same failure, or an unexpected error turned into a sentence without its stack. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;

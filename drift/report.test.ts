@@ -72,13 +72,13 @@ for (const [title, step, expected] of [
   ["an object to be created", ours("User", "create", { plan: "create" }), unapplied("create")],
   [
     "an object to be adopted, with what that puts right",
-    ours("User", "create", { plan: "adopt", __found: "an id", corrects: { email: "missing" } }),
+    ours("User", "create", { plan: "adopt", __trace: "an id", corrects: { email: "missing" } }),
     unapplied("adopt", { email: "missing" }),
   ],
   ["a resource that left the program", ours("RealmRole", "delete", undefined, {}), unapplied("delete")],
   [
     "a changed secret",
-    ours("Password", "update", { password: "[secret]", changed: "password" }, { password: "[secret]" }),
+    ours("Password", "update", { password: "[secret]", changed: ["password"] }, { password: "[secret]" }),
     unapplied("update", { password: "changed in the configuration" }),
   ],
   [
@@ -119,7 +119,7 @@ for (const [title, step, expected] of [
     ours(
       "TokenCheck",
       "update",
-      { __after: ["2"], client: "b", changed: "client" },
+      { __after: ["2"], client: "b", changed: ["client"] },
       { __after: ["1"], client: "a" },
     ),
     unapplied("update", { client: "changed in the configuration" }),

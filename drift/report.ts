@@ -259,9 +259,11 @@ const isSetting = (name: string) => !forecasts.has(name) && !name.startsWith("__
 function changedSettings(olds: Values, news: Values): { named: Set<string>; fields: Record<string, string> } {
   const named = new Set<string>();
   const fields: Record<string, string> = {};
-  const told = text(news.changed)?.split(", ") ?? [];
-  for (const name of new Set([...Object.keys(olds), ...Object.keys(news), ...told])) {
-    if (!isSetting(name) || (same(olds[name], news[name]) && !told.includes(name))) continue;
+  const told = Array.isArray(news.changed) ? news.changed.map(String) : [];
+  // Drift in a secret is drift all the same: how the live object differs from a new secret is never shown.
+  for (const name of told) fields[name] = "changed in the configuration";
+  for (const name of new Set([...Object.keys(olds), ...Object.keys(news)])) {
+    if (!isSetting(name) || same(olds[name], news[name])) continue;
     named.add(name);
     for (const each of mentioned(olds[name], news[name])) named.add(each);
     fields[name] = "changed in the configuration";

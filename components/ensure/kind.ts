@@ -56,7 +56,7 @@ export interface Known<Inputs, Live> {
 }
 
 interface Common<Inputs extends KindInputs, Live extends LiveObject, Realm extends Place> {
-  /** Keycloak's name of the thing, as drift of the whole object is shown: `user`, `realmRole`. */
+  /** Name of the kind, as in drift of the whole object and in the resource's id: `user`, `realmRole`. */
   readonly noun: string;
   /** Inputs that name the object: another value means another object. */
   readonly identity: readonly (keyof Inputs & string)[];

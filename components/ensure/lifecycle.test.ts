@@ -31,7 +31,7 @@ test("what is there and right is adopted and left, without a write", async (t) =
   const { realm, resource } = given();
   const { id } = realm.make("x", { ...wants, other: "kept" }, "a person");
   const before = realm.snapshot();
-  t.deepEqual(await resource.preview(), { plan: "adopt", corrects: {}, found: id, changes: true });
+  t.deepEqual(await resource.preview(), { plan: "adopt", corrects: {}, trace: id, changes: true });
   await resource.up();
   await resource.destroy();
   t.deepEqual(realm.writes, []);

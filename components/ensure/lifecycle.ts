@@ -1,12 +1,20 @@
 // The heart: check, diff, create, adopt, update, read and delete, once for all kinds. It knows neither Pulumi nor Keycloak:
 // what differs between kinds stands in kind.ts, what may be taken back in ownership.ts.
 import { isDeepStrictEqual } from "node:util";
-import { asFailure, Failure } from "../failure.ts";
+import { asFailure, Failure, hasMeaning } from "../failure.ts";
 import { type Drift, differing, type Fields, inWords } from "./fields.ts";
 import type { Holders } from "./holders.ts";
 import type { Kind, KindInputs, LiveObject, Place } from "./kind.ts";
-import { isMark, markOf, newKey, readMark } from "./marks.ts";
-import { foundAndWritten, idNotKnown, merged, type Ownership, type Remark, release } from "./ownership.ts";
+import { isMark, markOf, newKey } from "./marks.ts";
+import {
+  foundAndWritten,
+  idNotKnown,
+  merged,
+  type Ownership,
+  type Remark,
+  readOwnMark,
+  release,
+} from "./ownership.ts";
 
 /** What the state keeps of an ensured object. */
 export interface Recorded<Inputs> extends Ownership {
@@ -14,23 +22,24 @@ export interface Recorded<Inputs> extends Ownership {
   readonly outputs: Readonly<Record<string, unknown>>;
 }
 
-/** What an `up` would do, for people to read in a preview. No decision depends on it, `found` apart. */
+/** What an `up` would do, for people to read in a preview. No decision depends on it, `trace` apart. */
 export interface Forecast {
   readonly plan?: "adopt" | "create";
   /** What adopting will put right. */
   readonly corrects?: Drift;
   /** How the live object of an existing resource differs from what it should be. */
   readonly drift?: Drift;
-  /** Of an adopted object: what is another value once somebody has made it anew. */
-  readonly found?: string;
+  /** Of an adopted object: {@link LiveObject.trace}, to know it again by. */
+  readonly trace?: string;
 }
 
 /** What check knows of the resource's earlier life; the state's record is not at hand then. */
 export interface Earlier<Inputs> {
   readonly inputs: Inputs;
-  readonly found?: string;
+  readonly trace?: string;
 }
 
+/** What a lifecycle is given from outside. */
 export interface Surroundings<Realm extends Place> {
   /** @throws Failure where the connection is not configured well. */
   realmOf(inputs: KindInputs): Realm;
@@ -63,30 +72,30 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     const realm = this.#surroundings.realmOf(inputs);
     await this.#kind.validate?.(realm, inputs, earlier === undefined);
     const { live, drift } = await this.#assess(realm, inputs, { previous: earlier?.inputs });
-    if (earlier) return { drift: live ? { ...drift, ...this.#replaced(live, earlier.found) } : drift };
+    if (earlier) return { drift: live ? { ...drift, ...this.#replaced(live, earlier.trace) } : drift };
     // What cannot be made is better said now than half way through.
     if (!live) await this.#kind.wanted(realm, inputs, {});
     if (!live || live.present === false) return { plan: "create" };
-    return { plan: "adopt", corrects: drift, found: this.#traceOf(live)?.value };
+    return { plan: "adopt", corrects: drift, trace: this.#traceOf(live)?.value };
   }
 
   /** Does the live object differ from what the inputs ask for, or from what was recorded? */
-  async diff(recorded: Recorded<Inputs>, inputs: Inputs, found?: string): Promise<boolean> {
+  async diff(recorded: Recorded<Inputs>, inputs: Inputs, trace?: string): Promise<boolean> {
     const realm = this.#surroundings.realmOf(inputs);
     if (realm.server !== recorded.server) return true;
     const known = { written: writtenFields(recorded), previous: recorded.inputs };
     const { live, drift } = await this.#assess(realm, inputs, known);
     if (!live) return true;
-    this.#kept(recognised(recorded, live));
+    this.#hold(recognised(recorded, live));
     const isAnother = live.id !== recorded.id || !isDeepStrictEqual(live.outputs ?? {}, recorded.outputs);
-    return isAnother || Object.keys({ ...drift, ...this.#replaced(live, found) }).length > 0;
+    return isAnother || Object.keys({ ...drift, ...this.#replaced(live, trace) }).length > 0;
   }
 
   /**
    * Creates, adopts or corrects: whatever the live object needs.
    * @throws BrokenOff where something has been written that the state must know of.
    */
-  async ensure(inputs: Inputs, recorded?: Recorded<Inputs>, found?: string): Promise<Recorded<Inputs>> {
+  async ensure(inputs: Inputs, recorded?: Recorded<Inputs>, trace?: string): Promise<Recorded<Inputs>> {
     const kind = this.#kind;
     const realm = this.#surroundings.realmOf(inputs);
     // To create, what check has just seen will do: Keycloak itself refuses where somebody was faster.
@@ -101,13 +110,13 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     }
     if (!live) return this.#create(realm, inputs);
     const known = recorded?.server === realm.server ? recognised(recorded, live) : undefined;
-    return this.#correct(realm, inputs, live, known?.id === live.id ? known : undefined, found);
+    return this.#correct(realm, inputs, live, known?.id === live.id ? known : undefined, trace);
   }
 
   /** What is there now, and how it drifted; undefined where it is gone. */
   async read(
     recorded: Recorded<Inputs>,
-    found?: string,
+    trace?: string,
   ): Promise<{ readonly recorded: Recorded<Inputs>; readonly drift: Drift } | undefined> {
     const { inputs } = recorded;
     const realm = this.#surroundings.realmOf(inputs);
@@ -118,17 +127,17 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     if (!assessed?.live) return undefined;
     const { live, drift } = assessed;
     return {
-      recorded: this.#kept(recognised(recorded, live)),
-      drift: { ...drift, ...this.#replaced(live, found) },
+      recorded: this.#hold(recognised(recorded, live)),
+      drift: { ...drift, ...this.#replaced(live, trace) },
     };
   }
 
   /** Leaves the object as it was found, as far as ownership is certain. */
   async delete(recorded: Recorded<Inputs>): Promise<void> {
     const kind = this.#kind;
-    const { holders, realmOf, say } = this.#surroundings;
+    const { holders } = this.#surroundings;
     const { inputs } = recorded;
-    const realm = realmOf(inputs);
+    const realm = this.#surroundings.realmOf(inputs);
     realm.forget();
     const isHere = realm.server === recorded.server;
     const live = isHere ? await unlessNothingThere(kind.find(realm, inputs)) : undefined;
@@ -142,6 +151,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
       irreversible: kind.partOf === undefined ? undefined : kind.irreversible,
     };
     let decision = release(facts);
+    // Who uses it is a request, and worth one only where it would be removed.
     if (decision.remove && live && kind.partOf === undefined) {
       const usedBy = await kind.usedBy?.(realm, live);
       if (usedBy === undefined) await kind.remove(realm, live);
@@ -150,7 +160,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     holders.remove(inputs.realm, kind.noun, ownership);
     if (decision.write && live) await kind.write(realm, live, decision.write, inputs);
     for (const { severity, text } of decision.say)
-      await say(severity, `${capital(this.#describe(realm, inputs))}: ${text}`);
+      await this.#surroundings.say(severity, `${capital(this.#describe(realm, inputs))}: ${text}`);
   }
 
   /** How the live object differs from what the inputs ask for. */
@@ -170,13 +180,13 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     return { live, drift: Object.fromEntries(drift) };
   }
 
-  /** Somebody has made it anew: the owner mark is gone, or, of what was never marked, it is another one than was found. */
-  #replaced(live: Live, found: string | undefined): Drift {
-    const trace = this.#traceOf(live);
+  /** Somebody has recreated it: the owner mark is gone or, where there never was one, the trace is another. */
+  #replaced(live: Live, trace: string | undefined): Drift {
+    const now = this.#traceOf(live);
     const { carries, text, fragile } = live.mark;
-    if (!trace || isMark(text)) return {};
-    const isAnother = found === undefined ? carries && !fragile : found !== trace.value;
-    return isAnother ? { [this.#kind.noun]: trace.replaced } : {};
+    if (!now || isMark(text)) return {};
+    const isAnother = trace === undefined ? carries && !fragile : trace !== now.value;
+    return isAnother ? { [this.#kind.noun]: now.replaced } : {};
   }
 
   #traceOf(live: Live): LiveObject["trace"] {
@@ -188,7 +198,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     const kind = this.#kind;
     if (kind.partOf !== undefined)
       throw new Failure(
-        `Ensuring ${this.#describe(realm, inputs)} failed: the ${kind.partOf} is not there; it was deleted while this ran, so run the command again.`,
+        `Ensuring ${this.#describe(realm, inputs)} failed: the ${kind.partOf} is not there; create it first or, if it was deleted while this ran, run the command again.`,
       );
     const key = newKey();
     const mark = markOf(key);
@@ -202,7 +212,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
       await kind.create(realm, inputs, fields, mark);
       isMade = true;
       const live = await kind.find(realm, inputs);
-      if (live) return this.#kept(record(live, live.fields));
+      if (live) return this.#hold(record(live, live.fields));
       throw new Failure(`${capital(this.#describe(realm, inputs))} was created, and then was not there.`);
     } catch (error) {
       const failure = asFailure(error);
@@ -227,7 +237,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     inputs: Inputs,
     live: Live,
     recorded?: Recorded<Inputs>,
-    found?: string,
+    trace?: string,
   ): Promise<Recorded<Inputs>> {
     const inherited = recorded ? undefined : this.#inheritable(realm, live);
     const earlier = recorded ?? inherited;
@@ -257,9 +267,9 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
         fields: differing(live.fields, wanted),
         // What another stack has marked since stays marked so: it took the object over, and takes it back.
         mark: recorded && isMark(live.mark.text) ? live.mark.text : mark,
-        isReplaced: Object.keys(this.#replaced(live, found)).length > 0,
+        isReplaced: Object.keys(this.#replaced(live, trace)).length > 0,
       });
-      return this.#kept(record(now, now.fields), inherited !== undefined);
+      return this.#hold(record(now, now.fields), inherited !== undefined);
     } catch (error) {
       const failure = asFailure(error);
       throw recorded ? failure : new BrokenOff(failure, record(live, wanted));
@@ -283,7 +293,8 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
   #inheritable(realm: Realm, live: Live): Ownership | undefined {
     const earlier = this.#holderOf(realm, this.#kind.noun, live);
     if (!earlier) return undefined;
-    const { ours, handedOver } = readMark(live.mark.text, earlier.mark, earlier.before.mark);
+    const isPart = this.#kind.partOf !== undefined;
+    const { ours, handedOver } = readOwnMark(live.mark.text, earlier, isPart);
     if (live.mark.carries && !ours) return undefined;
     return { ...earlier, adopted: earlier.adopted && handedOver !== "created" };
   }
@@ -300,7 +311,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     return this.#surroundings.holders.last(name, noun, { server, id })?.ownership;
   }
 
-  #kept(recorded: Recorded<Inputs>, inherited = false): Recorded<Inputs> {
+  #hold(recorded: Recorded<Inputs>, inherited = false): Recorded<Inputs> {
     this.#surroundings.holders.add(recorded.inputs.realm, this.#kind.noun, recorded, inherited);
     return recorded;
   }
@@ -330,7 +341,7 @@ async function unlessNothingThere<Result>(answer: Promise<Result>): Promise<Resu
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof Failure && error.meaning === "nothing there") return undefined;
+    if (hasMeaning(error, "nothing there")) return undefined;
     throw error;
   }
 }

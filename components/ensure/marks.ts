@@ -1,6 +1,6 @@
 // Owner marks: what is written on an object to say which resource holds it. Whoever may read the object can read its mark, and
 // some can write it, so what one holder hands over to the next is believed only with a proof.
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 
 /** The owner mark on a live object. */
 export interface Mark {
@@ -17,7 +17,7 @@ export type HandedOver = "created" | "adopted";
 
 const prefix = "keycloak-apisix";
 
-/** A secret of one resource's own. Its mark carries a hash of it, so that nobody else can speak for the resource. */
+/** A secret of one resource, which only its state has. The mark is a hash of it. */
 export function newKey(): string {
   return randomBytes(16).toString("hex");
 }
@@ -31,27 +31,23 @@ export function isMark(text: string | undefined): boolean {
   return text?.startsWith(`${prefix} `) ?? false;
 }
 
-/** The next holder's mark, once the earlier one has handed over: its key, now of no other use, is the proof. */
-export function handOverMark(next: string, how: HandedOver, key: string): string {
-  return `${next} (${how} ${key})`;
+/**
+ * The next holder's mark once the earlier one has handed over. What it says is signed with the next one's key, which nobody else
+ * knows but an earlier holder of the same run.
+ */
+export function handOverMark(nextKey: string, how: HandedOver): string {
+  const signature = createHmac("sha256", nextKey).update(how).digest("hex").slice(0, 32);
+  return `${markOf(nextKey)} (${how} ${signature})`;
 }
 
-/**
- * Does the live mark say that `mark` holds the object, and what did the earlier holder hand over?
- * @param found the mark that was on the object before: only its holder can have handed anything over
- */
+/** Does the live mark say that the resource with this key holds the object, and what did an earlier holder hand over? */
 export function readMark(
   live: string | undefined,
-  mark: string,
-  found: string | undefined,
+  key: string,
 ): { readonly ours: boolean; readonly handedOver?: HandedOver } {
-  if (live === mark) return { ours: true };
-  for (const how of ["created", "adopted"] as const) {
-    const [start, end] = [`${mark} (${how} `, ")"];
-    if (!live?.startsWith(start) || !live.endsWith(end)) continue;
-    const earlier = markOf(live.slice(start.length, -end.length));
-    if (found === earlier || found?.startsWith(`${earlier} `)) return { ours: true, handedOver: how };
-  }
+  if (live === markOf(key)) return { ours: true };
+  for (const how of ["created", "adopted"] as const)
+    if (live === handOverMark(key, how)) return { ours: true, handedOver: how };
   return { ours: false };
 }
 

@@ -8,8 +8,8 @@ import { type Facts, type Holder, idNotKnown, type Ownership, type Release, rele
 
 const server = "https://keycloak.example.com/auth";
 const elsewhere = "https://other.example.com/auth";
-const [ourKey, theirKey, earlierKey, thirdKey] = ["our key", "their key", "an earlier key", "a third key"];
-const [ours, theirs, earlier] = [markOf(ourKey), markOf(theirKey), markOf(earlierKey)];
+const [ourKey, theirKey, thirdKey] = ["our key", "their key", "a third key"];
+const [ours, theirs] = [markOf(ourKey), markOf(theirKey)];
 
 type Live = NonNullable<Facts["live"]>;
 
@@ -54,12 +54,12 @@ const marks: Record<string, LiveObject["mark"]> = {
   gone: { carries: true },
   "somebody's text": { carries: true, text: "my laptop" },
   ours: { carries: true, text: ours },
-  "ours, handed over (created)": { carries: true, text: handOverMark(ours, "created", earlierKey) },
-  "ours, handed over (adopted)": { carries: true, text: handOverMark(ours, "adopted", earlierKey) },
+  "ours, handed over (created)": { carries: true, text: handOverMark(ourKey, "created") },
+  "ours, handed over (adopted)": { carries: true, text: handOverMark(ourKey, "adopted") },
   "ours, claimed without proof": { carries: true, text: `${ours} (created)` },
-  "ours, claimed with our own mark": { carries: true, text: handOverMark(ours, "created", ours) },
+  "ours, claimed with our own mark": { carries: true, text: `${ours} (created ${ours})` },
   "another stack's": { carries: true, text: theirs },
-  "another stack's, handed over": { carries: true, text: handOverMark(theirs, "created", ourKey) },
+  "another stack's, handed over": { carries: true, text: handOverMark(theirKey, "created") },
 };
 const fields: Record<string, { before: Ownership["before"]["fields"]; live: Live["fields"] }> = {
   "never changed": { before: { a: { found: "x", written: "x" } }, live: { a: "x" } },
@@ -73,13 +73,16 @@ const everything = combinations({
   server: [server, elsewhere, "https://keycloak.example.com"],
   id: ["id", "another", undefined],
   recordedId: ["id", idNotKnown],
-  other: [undefined, holder(), holder({}, true), holder({ mark: ours })] as (Holder | undefined)[],
+  other: [undefined, holder(), holder({}, true), holder({ key: ourKey, mark: ours })] as (
+    | Holder
+    | undefined
+  )[],
   mark: Object.keys(marks),
   field: Object.keys(fields),
   adopted: [true, false],
   isPart: [true, false],
   irreversible: [{}, { a: "it cannot be read" }] as Record<string, string>[],
-  foundMark: [undefined, "my laptop", theirs, earlier],
+  foundMark: [undefined, "my laptop", theirs],
   usedBy: [undefined, "users have it"],
 });
 
@@ -106,9 +109,12 @@ function decideCase(one: Case): Release {
 }
 
 const isSame = (one: Case) => one.server === server && one.recordedId === "id" && one.id === "id";
-/** What was handed over is believed only from the holder whose mark was found. */
-const isProven = (one: Case) => one.mark.startsWith("ours, handed over") && one.foundMark === earlier;
-const isOursOrNone = (one: Case) => one.mark === "cannot carry one" || one.mark === "ours" || isProven(one);
+/** What was handed over is believed only with the signature of our own key. */
+const isProven = (one: Case) => one.mark.startsWith("ours, handed over");
+/** A part bears its owner's mark, with whatever was handed over to that. */
+const isOurs = (one: Case) =>
+  one.mark === "ours" || isProven(one) || (one.isPart && one.mark.startsWith("ours, claimed"));
+const isOursOrNone = (one: Case) => one.mark === "cannot carry one" || isOurs(one);
 const isCreated = (one: Case) => !one.adopted || (isProven(one) && one.mark.endsWith("(created)"));
 const mayTouch = (one: Case) => isSame(one) && one.other === undefined && isOursOrNone(one);
 
@@ -300,33 +306,21 @@ const taken = live({ mark: { carries: true, text: theirs } });
 test("handing over what we made tells the new holder, with a proof, that it may be removed", (t) => {
   const other = holder({ before: { fields: {}, mark: ours } });
   const decision = decide({ ownership: owned({ adopted: false }), live: taken, other });
-  const text = handOverMark(theirs, "created", ourKey);
+  const text = handOverMark(theirKey, "created");
   t.deepEqual(decision.write, { fields: {}, mark: { text } });
   const next = owned({ key: theirKey, mark: theirs, before: { fields: {}, mark: ours } });
   t.true(decide({ ownership: next, live: live({ mark: { carries: true, text } }) }).remove);
 });
 
-test("nobody else can hand over: the word, the mark, or another key in place of ours proves nothing", (t) => {
-  const next = owned({ key: theirKey, mark: theirs, before: { fields: {}, mark: ours } });
-  for (const text of [
-    `${theirs} (created)`,
-    handOverMark(theirs, "created", ours),
-    handOverMark(theirs, "created", ours.replace("keycloak-apisix ", "")),
-    handOverMark(theirs, "created", thirdKey),
-    handOverMark(theirs, "created", ""),
-  ]) {
-    t.false(decide({ ownership: next, live: live({ mark: { carries: true, text } }) }).remove, text);
+test("nobody else can hand over: without the key the word is worth nothing, whatever mark was there before", (t) => {
+  const third = handOverMark(thirdKey, "created").replace(markOf(thirdKey), theirs);
+  const adopted = handOverMark(theirKey, "adopted").replace("adopted", "created");
+  for (const text of [`${theirs} (created)`, `${theirs} (created ${theirs})`, third, adopted]) {
+    for (const mark of [undefined, ours, markOf("known to somebody")]) {
+      const next = owned({ key: theirKey, mark: theirs, before: { fields: {}, ...(mark && { mark }) } });
+      t.false(decide({ ownership: next, live: live({ mark: { carries: true, text } }) }).remove, text);
+    }
   }
-  const unmarked = owned({ key: theirKey, mark: theirs, before: { fields: {} } });
-  const text = handOverMark(theirs, "created", ourKey);
-  t.false(decide({ ownership: unmarked, live: live({ mark: { carries: true, text } }) }).remove);
-});
-
-test("whoever found another mark than ours could not tell our word from a forgery, so it gets none", (t) => {
-  const other = holder({ adopted: false });
-  t.is(decide({ ownership: owned({ adopted: false }), live: taken, other }).write, undefined);
-  const back = decide({ ownership: owned({ adopted: false }), other });
-  t.deepEqual(back.write, { fields: {}, mark: { text: theirs } }, "its own mark, where ours stands");
 });
 
 test("handing over what we adopted tells the new holder that our mark is not to be put back", (t) => {
@@ -334,7 +328,7 @@ test("handing over what we adopted tells the new holder that our mark is not to 
   t.is(decision.write, undefined, "one that inherited needs no word");
   const other = holder({ before: { fields: {}, mark: ours } });
   const { write } = decide({ ownership: owned({ adopted: true }), live: taken, other });
-  const text = handOverMark(theirs, "adopted", ourKey);
+  const text = handOverMark(theirKey, "adopted");
   t.deepEqual(write, { fields: {}, mark: { text } });
   const next = owned({ key: theirKey, mark: theirs, before: { fields: {}, mark: ours } });
   t.deepEqual(decide({ ownership: next, live: live({ mark: { carries: true, text } }) }), {
@@ -355,33 +349,17 @@ test("a third holder's mark is not written over", (t) => {
 });
 
 test("a mark is read as ours only where it is exactly ours", (t) => {
-  t.deepEqual(readMark(ours, ours, undefined), { ours: true });
-  for (const how of ["created", "adopted"] as const) {
-    const handed = handOverMark(ours, how, earlierKey);
-    t.deepEqual(readMark(handed, ours, earlier), { ours: true, handedOver: how });
-    t.deepEqual(readMark(handed, ours, handOverMark(earlier, "created", thirdKey)), {
-      ours: true,
-      handedOver: how,
-    });
-    t.deepEqual(readMark(handed, ours, undefined), { ours: false });
-    t.deepEqual(readMark(handed, ours, theirs), { ours: false });
-  }
-  for (const text of [
-    undefined,
-    "",
-    theirs,
-    `${ours}x`,
-    `${ours} (deleted)`,
-    ours.slice(0, -1),
-    ` ${ours}`,
-  ]) {
-    t.deepEqual(readMark(text, ours, earlier), { ours: false }, String(text));
-  }
+  t.deepEqual(readMark(ours, ourKey), { ours: true });
+  for (const how of ["created", "adopted"] as const)
+    t.deepEqual(readMark(handOverMark(ourKey, how), ourKey), { ours: true, handedOver: how });
+  const longer = `${ours}x`;
+  for (const text of [undefined, "", theirs, longer, `${ours} (created)`, ours.slice(0, -1), ` ${ours}`])
+    t.deepEqual(readMark(text, ourKey), { ours: false }, String(text));
 });
 
 test("an owner mark is told from somebody's own words, and does not give the key away", (t) => {
   t.true(isMark(ours));
-  t.true(isMark(handOverMark(theirs, "created", ourKey)));
+  t.true(isMark(handOverMark(theirKey, "created")));
   for (const text of [undefined, "", "keycloak-apisix", "my laptop", "the keycloak-apisix one"]) {
     t.false(isMark(text), String(text));
   }

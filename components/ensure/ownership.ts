@@ -88,7 +88,7 @@ export function release(facts: Facts): Release {
       "its creation broke off, and no owner mark of ours is on it, so somebody else may have made it",
     );
   if (live.id !== ownership.id) return leave("somebody deleted it and made it again since");
-  const mark = readMark(live.mark.text, ownership.mark, ownership.before.mark);
+  const mark = readOwnMark(live.mark.text, ownership, isPart);
   if (other) return handOver(facts, live, mark, other);
 
   const created = !isPart && (!ownership.adopted || mark.handedOver === "created");
@@ -145,30 +145,20 @@ function restore(
 }
 
 /** What we know goes on with the object through its mark, so that the other holder can take back what we cannot any more. */
-function handOver(
-  facts: Facts,
-  live: Pick<LiveObject, "mark">,
-  mark: ReturnType<typeof readMark>,
-  other: Holder,
-): Release {
+function handOver(facts: Facts, live: Pick<LiveObject, "mark">, mark: OwnMark, other: Holder): Release {
   const { ownership, isPart, irreversible } = facts;
-  const { mark: next, before } = other.ownership;
+  const { mark: next, key: nextKey, before } = other.ownership;
   // What was handed to us may stand in the mark that the other one has taken over.
-  const handed = mark.handedOver ?? readMark(before.mark, ownership.mark, ownership.before.mark).handedOver;
+  const handed = mark.handedOver ?? readOwnMark(before.mark, ownership, isPart).handedOver;
   const created = !ownership.adopted || handed === "created";
-  /** Nothing where the other one could not tell it from a forgery: it found another mark than ours, or knows already. */
-  const handedOn = (how: HandedOver) => {
-    const text = handOverMark(next, how, ownership.key);
-    return readMark(text, next, before.mark).ours ? text : undefined;
-  };
 
   let text: string | undefined;
   if (isPart || !live.mark.carries) text = undefined;
   // We had taken it over from the other holder, who still has it: it gets it back.
-  else if (mark.ours) text = (created ? handedOn("created") : undefined) ?? next;
+  else if (mark.ours) text = created ? handOverMark(nextKey, "created") : next;
   else if (other.inherited || live.mark.text !== next) text = undefined;
-  else if (created) text = handedOn("created");
-  else if (!isMark(ownership.before.mark) || handed === "adopted") text = handedOn("adopted");
+  else if (created) text = handOverMark(nextKey, "created");
+  else if (!isMark(ownership.before.mark) || handed === "adopted") text = handOverMark(nextKey, "adopted");
 
   const lost = other.inherited ? [] : changedOnAdopted(ownership, irreversible);
   return {
@@ -184,6 +174,17 @@ function handOver(
             },
           ],
   };
+}
+
+type OwnMark = ReturnType<typeof readMark>;
+
+/** A part bears its owner's mark, with whatever was handed over to that. */
+export function readOwnMark(
+  live: string | undefined,
+  { mark, key }: Pick<Ownership, "mark" | "key">,
+  isPart: boolean,
+): OwnMark {
+  return isPart ? { ours: live === mark || (live?.startsWith(`${mark} (`) ?? false) } : readMark(live, key);
 }
 
 function changedFields({ before }: Ownership): [string, FoundAndWritten][] {

@@ -5,7 +5,7 @@ import test from "ava";
 import fc from "fast-check";
 import type { Fields } from "./fields.ts";
 import { Holders } from "./holders.ts";
-import { handOverMark, isMark } from "./marks.ts";
+import { isMark, markOf } from "./marks.ts";
 import { MemoryRealm, Resource, type StoredObject } from "./testing/memory.ts";
 
 /** What each stack wants: they agree on one field and not on the other. */
@@ -13,6 +13,18 @@ const wants: readonly Fields[] = [
   { a: "1", b: "first" },
   { a: "1", b: "second" },
 ];
+
+/** What somebody who can write the mark may put there. */
+const forgeries = [
+  "none",
+  "text",
+  "of first",
+  "of second",
+  "planted",
+  "created",
+  "created by mark",
+  "created by a planted key",
+] as const;
 
 type Command =
   | {
@@ -22,10 +34,11 @@ type Command =
   | { readonly do: "change"; readonly fields: Fields }
   | { readonly do: "delete" }
   | { readonly do: "make" }
+  | { readonly do: "replace by a copy" }
   | { readonly do: "use" }
   | {
       readonly do: "mark";
-      readonly how: "none" | "text" | "of first" | "of second" | "created" | "created by mark";
+      readonly how: (typeof forgeries)[number];
     };
 
 /** With the prototype of any object, so that it equals one. */
@@ -40,10 +53,10 @@ const ofPerson: fc.Arbitrary<Command> = fc.oneof(
     do: fc.constant("change" as const),
     fields: fc.record({ a: fc.constantFrom("1", "9"), b: fc.constantFrom("first", "second", "9") }, plain),
   }),
-  fc.record({ do: fc.constantFrom("delete", "make", "use") }),
+  fc.record({ do: fc.constantFrom("delete", "make", "replace by a copy", "use") }),
   fc.record({
     do: fc.constant("mark" as const),
-    how: fc.constantFrom("none", "text", "of first", "of second", "created", "created by mark"),
+    how: fc.constantFrom(...forgeries),
   }),
 );
 const start: fc.Arbitrary<Fields | undefined> = fc.option(
@@ -140,7 +153,10 @@ class World {
       if (!object) this.realm.make("x", { a: "9", b: "9" }, "a person");
     } else if (!object) return;
     else if (command.do === "delete") this.realm.objects.delete("x");
-    else if (command.do === "use") object.usedBy = object.usedBy ? undefined : "users have it";
+    else if (command.do === "replace by a copy") {
+      this.realm.objects.delete("x");
+      this.realm.make("x", object.fields, "a person", object.mark);
+    } else if (command.do === "use") object.usedBy = object.usedBy ? undefined : "users have it";
     else if (command.do === "change") object.fields = { ...object.fields, ...command.fields };
     else object.mark = this.#forged(command.how, object.mark);
   }
@@ -150,7 +166,9 @@ class World {
     if (how === "none") return undefined;
     if (how === "text") return "my laptop";
     if (how === "created") return `${mark} (created)`;
-    if (how === "created by mark") return handOverMark(mark ?? "", "created", this.#marksSeen[0] ?? "");
+    if (how === "planted") return markOf("known to somebody");
+    if (how === "created by a planted key") return `${mark} (created known to somebody)`;
+    if (how === "created by mark") return `${mark} (created ${this.#marksSeen[0]})`;
     return this.#marksSeen.at(how === "of first" ? 0 : -1);
   }
 

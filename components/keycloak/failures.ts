@@ -45,7 +45,7 @@ export class TemporaryFailure extends Failure {
 }
 
 /** What was asked for, and of whom. */
-export interface Request {
+export interface SentRequest {
   /** Completes "… failed: ". */
   readonly attempt: string;
   readonly connection: Connection;
@@ -56,13 +56,13 @@ export interface Request {
 }
 
 /** What came of a request, as an error in words. */
-export function failureOf(error: unknown, request: Request): Failure {
+export function failureOf(error: unknown, request: SentRequest): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof NetworkError) return refused(error, request);
   return unreachable(error, request);
 }
 
-function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswered }: Request): Failure {
+function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswered }: SentRequest): Failure {
   const { status } = error.response;
   const { server, namespace } = connection;
   const said = answerInWords(error.responseData);
@@ -149,7 +149,7 @@ function loginRefused(
   });
 }
 
-function unreachable(error: unknown, { attempt, connection }: Request): Failure {
+function unreachable(error: unknown, { attempt, connection }: SentRequest): Failure {
   const { server, namespace, timeout } = connection;
   if (error instanceof SyntaxError) {
     return new TemporaryFailure(

@@ -1,6 +1,6 @@
 // What this project asks of one realm, and how it writes there.
 import type KeycloakAdminClient from "@keycloak/keycloak-admin-client";
-import { Failure, type Meaning } from "../failure.ts";
+import { Failure, hasMeaning } from "../failure.ts";
 import type { KeycloakSession } from "./session.ts";
 import { similar } from "./similar-names.ts";
 
@@ -11,6 +11,8 @@ export type CredentialRepresentation = Awaited<
   ReturnType<KeycloakAdminClient["users"]["getCredentials"]>
 >[number];
 export type RealmRepresentation = NonNullable<Awaited<ReturnType<KeycloakAdminClient["realms"]["findOne"]>>>;
+/** A user that was found. */
+export type User = UserRepresentation & { readonly id: string; readonly username: string };
 export type UserProfile = Awaited<ReturnType<KeycloakAdminClient["users"]["getProfile"]>>;
 
 /** What an answer of Keycloak's is about, and a write changes; a kind names what it alone reads `own …`. */
@@ -23,7 +25,7 @@ export type Subject =
   | "realm role"
   | `own ${string}`;
 
-interface Answer {
+interface Remembered {
   readonly subject: Subject;
   /** When it was asked for, in milliseconds since 1970. */
   readonly at: number;
@@ -40,7 +42,7 @@ const old = 5000;
 export class Realm {
   readonly session: KeycloakSession;
   readonly name: string;
-  readonly #answers = new Map<string, Answer>();
+  readonly #answers = new Map<string, Remembered>();
   readonly #askedAhead = new Set<string>();
 
   constructor(session: KeycloakSession, name: string) {
@@ -71,7 +73,7 @@ export class Realm {
     this.#forget(({ at }) => Date.now() - at > old);
   }
 
-  #forget(isMeant: (answer: Answer) => boolean): void {
+  #forget(isMeant: (answer: Remembered) => boolean): void {
     for (const [key, answer] of this.#answers) if (isMeant(answer)) this.#answers.delete(key);
   }
 
@@ -148,7 +150,7 @@ export class Realm {
     return client;
   }
 
-  user(username: string): Promise<(UserRepresentation & { id: string; username: string }) | undefined> {
+  user(username: string): Promise<User | undefined> {
     return this.#once("user", username, async () => {
       const found = await this.#read(`Reading user '${username}'`, () =>
         this.admin.users.find({ realm: this.name, username, exact: true }),
@@ -167,7 +169,7 @@ export class Realm {
     });
   }
 
-  credentials(user: { id: string; username: string }): Promise<CredentialRepresentation[]> {
+  credentials(user: Pick<User, "id" | "username">): Promise<CredentialRepresentation[]> {
     return this.#once("credentials", user.id, () =>
       this.#read(`Reading the credentials of user '${user.username}'`, () =>
         this.admin.users.getCredentials({ realm: this.name, id: user.id }),
@@ -175,7 +177,7 @@ export class Realm {
     );
   }
 
-  realmRoleMappings(user: { id: string; username: string }): Promise<RoleRepresentation[]> {
+  realmRoleMappings(user: Pick<User, "id" | "username">): Promise<RoleRepresentation[]> {
     return this.#once("role mappings", user.id, () =>
       this.#read(`Reading the role mappings of user '${user.username}'`, () =>
         this.admin.users.listRealmRoleMappings({ realm: this.name, id: user.id }),
@@ -203,7 +205,7 @@ export class Realm {
     return this.#once(subject, name, () => this.#readIfThere(attempt, request));
   }
 
-  /** Users that have the realm role directly, so many at the most. */
+  /** Users that have the realm role directly; `max` of them at most. */
   usersWithRole(name: string, max: number): Promise<UserRepresentation[]> {
     return this.#read(`Reading who has realm role '${name}'`, () =>
       this.admin.roles.findUsersWithRole({ realm: this.name, name, max }),
@@ -232,7 +234,7 @@ export class Realm {
   }
 
   /** What brute-force detection has counted. Never remembered: a lock ends by itself. */
-  async failedLogins(user: { id: string; username: string }): Promise<{ count: number; isLocked: boolean }> {
+  async failedLogins(user: Pick<User, "id" | "username">): Promise<{ count: number; isLocked: boolean }> {
     const state = (await this.#read(`Reading whether user '${user.username}' is locked`, () =>
       this.admin.attackDetection.findOne({ realm: this.name, id: user.id }),
     )) as { disabled?: boolean; numFailures?: number } | undefined;
@@ -255,7 +257,7 @@ export class Realm {
   }
 
   #once<T>(subject: Subject, name: string, read: () => Promise<T>): Promise<T> {
-    const key = `${subject} ${name}`;
+    const key = JSON.stringify([subject, name]);
     const known = this.#answers.get(key);
     if (known) return known.answer as Promise<T>;
     const answer = read();
@@ -314,8 +316,4 @@ export class Realm {
       `Client '${clientId}' is not in realm '${this.name}' at ${this.server}.${similar("Clients", clientId, names)} Correct the name, or create the client first; if this very program creates it, hand over the client resource's output instead of its name, or that resource as 'dependsOn'.`,
     );
   }
-}
-
-function hasMeaning(error: unknown, meaning: Meaning): boolean {
-  return error instanceof Failure && error.meaning === meaning;
 }

@@ -25,7 +25,7 @@ export class Retry {
   #failingSince: number | undefined;
   #gaveUp: { readonly failure: TemporaryFailure; readonly at: number } | undefined;
 
-  /** @param sayWaiting told when waiting takes long, with the seconds that it may still take */
+  /** @param sayWaiting called when waiting takes long, with the seconds that it takes at most in all */
   constructor(timeout: number, sayWaiting: (failure: TemporaryFailure, seconds: number) => Promise<void>) {
     this.#timeout = timeout;
     this.#sayWaiting = sayWaiting;
@@ -52,9 +52,9 @@ export class Retry {
     // Waited for a moment ago: not again by every resource.
     if (this.#gaveUp && start - this.#gaveUp.at < this.#timeout) throw this.#gaveUp.failure;
     let refusedSessions = 0;
-    const deadline = () =>
-      Math.min(start, this.#failingSince ?? start) +
+    const longest = () =>
       this.#timeout * (this.#hasAnswered ? patience.answeredBefore : patience.neverAnswered);
+    const deadline = () => Math.min(start, this.#failingSince ?? start) + longest();
     try {
       return await pRetry(action, {
         retries: Number.POSITIVE_INFINITY,
@@ -69,7 +69,7 @@ export class Retry {
           const isAccident = attemptNumber === 1 && !this.#hasAnswered && wait === 0;
           if (!isAccident && Date.now() + Math.max(wait, retryDelay) > deadline()) return false;
           if (wait > longWait || Date.now() - start > longWait) {
-            await this.#sayWaiting(error, Math.round((this.#timeout * patience.answeredBefore) / 1000));
+            await this.#sayWaiting(error, Math.round(longest() / 1000));
           }
           await timers.setTimeout(wait);
           return true;

@@ -6,7 +6,7 @@ import KeycloakAdminClient, { NetworkError } from "@keycloak/keycloak-admin-clie
 import { getToken } from "@keycloak/keycloak-admin-client/lib/utils/auth.js";
 import pLimit, { type LimitFunction } from "p-limit";
 import pRetry from "p-retry";
-import { Failure } from "../failure.ts";
+import { Failure, hasMeaning } from "../failure.ts";
 import type { Connection } from "./connection.ts";
 import { failureOf, networkCause, TemporaryFailure, temporaryStatus } from "./failures.ts";
 import { pause, Retry } from "./retry.ts";
@@ -33,6 +33,7 @@ export class KeycloakSession {
   readonly #retry: Retry;
   #token: { value: string; expires: number } | undefined;
   #login: Promise<string> | undefined;
+  #release: Promise<string | undefined> | undefined;
 
   constructor(connection: Connection, warn: Warn) {
     const { server, adminRealm, timeout, maxConcurrentRequests } = connection;
@@ -52,6 +53,15 @@ export class KeycloakSession {
 
   get server(): string {
     return this.connection.server;
+  }
+
+  /** The server's release; undefined where it does not tell this admin. Never worth waiting for, so it is asked once. */
+  release(): Promise<string | undefined> {
+    this.#release ??= this.admin.serverInfo.find().then(
+      ({ systemInfo }) => systemInfo?.version,
+      () => undefined,
+    );
+    return this.#release;
   }
 
   /** Reads; `attempt` completes "… failed: ". */
@@ -85,7 +95,7 @@ export class KeycloakSession {
         } catch (error) {
           if (error instanceof TemporaryFailure) unclear = error.effect === "unknown" ? error : unclear;
           // It may be the repetition that is refused: 409 for what is there by now, 404 for what is gone.
-          else if ((unclear || isAbsent(error)) && (await tookEffect())) return;
+          else if ((unclear || hasMeaning(error, "absent")) && (await tookEffect())) return;
           throw error;
         }
       });
@@ -183,10 +193,6 @@ export class KeycloakSession {
       throw failure;
     }
   }
-}
-
-function isAbsent(error: unknown): boolean {
-  return error instanceof Failure && error.meaning === "absent";
 }
 
 /** Where the certificates need it; loaded only then, since it takes a tenth of a second. */

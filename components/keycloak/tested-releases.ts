@@ -5,18 +5,10 @@ import type { KeycloakSession } from "./session.ts";
 /** `npm run test:matrix` runs on both and on releases between them. */
 const tested = { oldest: "18.0.2", newest: "26.7.3" };
 
-/** The server's release; undefined where it does not tell this admin. Never worth waiting for, so it is asked once. */
-export function releaseOf({ admin }: KeycloakSession): Promise<string | undefined> {
-  return admin.serverInfo.find().then(
-    ({ systemInfo }) => systemInfo?.version,
-    () => undefined,
-  );
-}
-
 /** Warns, and never refuses. */
 export async function warnOfUntestedRelease(session: KeycloakSession): Promise<void> {
   const { server, warn } = session;
-  const version = await releaseOf(session);
+  const version = await session.release();
   const how = version && untested(version);
   if (!how) return;
   await warn(

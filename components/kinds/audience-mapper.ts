@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Fields, matches } from "../ensure/fields.ts";
 import type { Change, KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
-import { Failure } from "../failure.ts";
+import { asFailure, Failure } from "../failure.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
 import { warnOfUntestedRelease } from "../keycloak/tested-releases.ts";
 
@@ -81,7 +81,15 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
       () => realm.admin.clients.addProtocolMapper({ realm: realm.name, id: client.id }, whole),
       async () => mappersOf(await realm.client(clientId), name).some((mapper) => markOn(mapper) === mark),
     );
-    await giveWay(realm, clientId, name, mark);
+    try {
+      await giveWay(realm, clientId, name, mark);
+    } catch (error) {
+      const failure = asFailure(error);
+      // It is made: the state has to know of it.
+      throw failure.meaning === "conflict"
+        ? failure
+        : new Failure(failure.message, { ...failure, meaning: "unclear" });
+    }
   },
   async write(realm, { id: mapperId, client, mapper }, change) {
     const { id, clientId = "" } = client;

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { KindInputs, LiveObject, PartKind } from "../ensure/kind.ts";
 import { Failure } from "../failure.ts";
 import { directGrant, endSession } from "../keycloak/direct-grant.ts";
-import type { Realm, UserRepresentation } from "../keycloak/realm.ts";
+import type { Realm, User } from "../keycloak/realm.ts";
 import {
   markOn,
   type PasswordCredential,
@@ -21,7 +21,7 @@ export interface PasswordInputs extends KindInputs {
 }
 
 interface Live extends LiveObject, UserWithPassword {
-  readonly user: UserRepresentation & { readonly id: string; readonly username: string };
+  readonly user: User;
   readonly present: boolean;
   readonly hasOtp: boolean;
 }
@@ -131,15 +131,15 @@ function inMinutes(time: string): string {
 }
 
 /** In milliseconds. */
-const day = 86_400_000;
+const oneDay = 86_400_000;
 
 /** A policy may let passwords expire: then nobody gets a token with the right one either, until it is set anew. */
 async function hasExpired(realm: Realm, password: PasswordCredential | undefined): Promise<boolean> {
   // The policy counts in whole days, so a younger one is not worth a request.
-  if (!password?.createdDate || password.createdDate + day > Date.now()) return false;
+  if (!password?.createdDate || password.createdDate + oneDay > Date.now()) return false;
   const { passwordPolicy } = await realm.settings();
   const days = Number(/forceExpiredPasswordChange\((\d+)\)/.exec(passwordPolicy ?? "")?.[1]);
-  return days > 0 && password.createdDate + days * day < Date.now();
+  return days > 0 && password.createdDate + days * oneDay < Date.now();
 }
 
 /** OTP is somebody's deliberate second factor: not ours to clear. */

@@ -2,7 +2,7 @@
 // composite ones are not looked at. Mappings that are not asked for are left alone.
 import type { KindInputs, LiveObject, PartKind } from "../ensure/kind.ts";
 import { Failure } from "../failure.ts";
-import type { Realm, RoleRepresentation, UserRepresentation } from "../keycloak/realm.ts";
+import type { Realm, RoleRepresentation, User } from "../keycloak/realm.ts";
 import { markOn, passwordOf, type UserWithPassword, writeMark } from "./user-mark.ts";
 
 export interface RoleMappingsInputs extends KindInputs {
@@ -14,7 +14,7 @@ export interface RoleMappingsInputs extends KindInputs {
 }
 
 interface Live extends LiveObject, UserWithPassword {
-  readonly user: UserRepresentation & { readonly id: string; readonly username: string };
+  readonly user: User;
   readonly mapped: readonly RoleRepresentation[];
 }
 type Role = { readonly id: string; readonly name: string };

@@ -3,7 +3,7 @@
 import { type Fields, type FieldValue, matches } from "../ensure/fields.ts";
 import type { KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
 import { Failure } from "../failure.ts";
-import type { Realm, UserRepresentation } from "../keycloak/realm.ts";
+import type { Realm, User, UserRepresentation } from "../keycloak/realm.ts";
 import { defaultValue, requiredAttributes } from "../keycloak/user-profile.ts";
 import { markOn, passwordOf, type UserWithPassword, writeMark } from "./user-mark.ts";
 
@@ -14,7 +14,7 @@ export interface UserInputs extends KindInputs {
 }
 
 interface Live extends LiveObject, UserWithPassword {
-  readonly user: UserRepresentation & { readonly id: string; readonly username: string };
+  readonly user: User;
 }
 
 /** Attributes that stand in the user's representation itself. */

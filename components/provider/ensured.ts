@@ -1,19 +1,22 @@
 // Ensured objects in Pulumi's terms: translates between the dynamic-provider protocol and ensure/lifecycle.ts.
 import { isDeepStrictEqual } from "node:util";
 import type { Kind, KindInputs, LiveObject, Place } from "../ensure/kind.ts";
-import { BrokenOff, type Forecast, Lifecycle, type Recorded } from "../ensure/lifecycle.ts";
+import { BrokenOff, Lifecycle, type Recorded } from "../ensure/lifecycle.ts";
+import { Failure } from "../failure.ts";
 import {
   asked,
   changedInputs,
+  changedNames,
   driftSince,
   forecastInputs,
-  foundIn,
   kept,
   properties,
+  resourceId,
+  traceIn,
   typed,
 } from "./inputs.ts";
 import type { ProviderProcess } from "./process.ts";
-import { gone, type Methods, onTheWire, PartialCreate, type Properties } from "./protocol.ts";
+import { gone, type Methods, onTheWire, PartialState, type Properties } from "./protocol.ts";
 import { hasUnknown } from "./unknown.ts";
 
 /** The methods of one kind's dynamic provider. */
@@ -22,25 +25,10 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
   process: ProviderProcess<Realm>,
 ): Methods {
   const own = new Lifecycle(kind, process);
-  const idOf = (inputs: Inputs) =>
-    [inputs.realm, kind.noun, ...kind.identity.flatMap((key) => (key === "realm" ? [] : [inputs[key]]))].join(
-      "/",
-    );
   const inputsOf = typed<Inputs>;
 
-  function toState({
-    inputs,
-    outputs,
-    server,
-    id,
-    adopted,
-    key,
-    mark,
-    before,
-  }: Recorded<Inputs>): Properties {
-    // One text, since the engine writes every value in every secret anew with every step of a stack.
-    const ownership = JSON.stringify({ key, mark, before });
-    return { ...properties(inputs), ...outputs, uuid: id, server, adopted, ownership };
+  function toState({ inputs, outputs, id, server, adopted, ...rest }: Recorded<Inputs>): Properties {
+    return { ...properties(inputs), ...outputs, uuid: id, server, adopted, ownership: toText(rest) };
   }
 
   function fromState(outs: Properties): Recorded<Inputs> {
@@ -54,7 +42,7 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
       server: String(server),
       id: String(uuid),
       adopted: adopted === true,
-      ...JSON.parse(String(ownership)),
+      ...fromText(ownership),
     };
   }
 
@@ -66,10 +54,10 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
       ...kept(news),
     });
     try {
-      return stateOf(await own.ensure(inputsOf(news), recorded, foundIn(news)));
+      return stateOf(await own.ensure(inputsOf(news), recorded, traceIn(news)));
     } catch (error) {
       if (!(error instanceof BrokenOff)) throw error;
-      throw new PartialCreate(error, idOf(inputsOf(news)), stateOf(error.recorded));
+      throw new PartialState(error, resourceId(kind, news), stateOf(error.recorded));
     }
   }
 
@@ -80,9 +68,9 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
       if (hasUnknown(inputs)) return { inputs: { ...inputs, ...known } };
       // Another name is another object, whatever is known of the earlier one.
       const isNew = kind.identity.some((key) => !isDeepStrictEqual(olds[key], inputs[key]));
-      const earlier = isNew ? undefined : { inputs: inputsOf(olds), found: foundIn(olds) };
+      const earlier = isNew ? undefined : { inputs: inputsOf(olds), trace: traceIn(olds) };
       try {
-        const forecast: Forecast = await own.check(inputsOf(inputs), earlier);
+        const forecast = await own.check(inputsOf(inputs), earlier);
         if (isNew) return { inputs: { ...inputs, ...forecastInputs(forecast) } };
         return {
           inputs: {
@@ -104,11 +92,14 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
       );
       if (replaces.length > 0) return { changes: true, replaces };
       if (hasUnknown(inputs) || process.hasRefused) return { changes: true };
-      return { changes: await own.diff(fromState(olds), inputsOf(inputs), foundIn(news)) };
+      const recorded = fromState(olds);
+      // What was recorded serves refresh and destroy, so it must not fall behind the program.
+      if (changedNames(properties(recorded.inputs), inputs).length > 0) return { changes: true };
+      return { changes: await own.diff(recorded, inputsOf(inputs), traceIn(news)) };
     },
 
     async create(news) {
-      return { id: idOf(inputsOf(news)), outs: await ensure(news) };
+      return { id: resourceId(kind, news), outs: await ensure(news) };
     },
 
     async update(_id, olds, news) {
@@ -116,7 +107,7 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
     },
 
     async read(id, outs) {
-      const now = await own.read(fromState(outs), foundIn(outs));
+      const now = await own.read(fromState(outs), traceIn(outs));
       if (!now) return gone;
       const { recorded, drift } = now;
       const inputs = { ...properties(recorded.inputs), ...kept(outs), ...driftSince(drift, undefined) };
@@ -127,4 +118,25 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
       await own.delete(fromState(outs));
     },
   });
+}
+
+type OwnershipText = Pick<Recorded<unknown>, "key" | "mark" | "before">;
+
+/** One text, since the engine rewrites every value in every secret with every step of a stack. */
+function toText({ key, mark, before }: OwnershipText): string {
+  return JSON.stringify({ key, mark, before });
+}
+
+/** @throws Failure without that text, which is secret. */
+function fromText(text: unknown): OwnershipText {
+  try {
+    const { key, mark, before } = JSON.parse(String(text));
+    if (typeof key === "string" && typeof mark === "string" && typeof before?.fields === "object")
+      return { key, mark, before };
+  } catch {
+    // Said below.
+  }
+  throw new Failure(
+    "The state of this resource was written by another version of keycloak-apisix: install that one, or remove the resource from the state ('pulumi state delete'), and the next 'pulumi up' adopts the object.",
+  );
 }

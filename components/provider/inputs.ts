@@ -6,11 +6,11 @@ import type { Forecast } from "../ensure/lifecycle.ts";
 import type { Properties } from "./protocol.ts";
 
 /** What `check` adds to the inputs. */
-export interface Added extends Omit<Forecast, "found"> {
-  /** {@link Forecast.found} */
-  readonly __found?: string;
+export interface Added extends Omit<Forecast, "trace"> {
+  /** {@link Forecast.trace} */
+  readonly __trace?: string;
   /** Names of the inputs that the program changed: of secrets, Pulumi itself does not show that. */
-  readonly changed?: string;
+  readonly changed?: readonly string[];
 }
 
 /** The names are listed once, as the keys of an object, so that the compiler misses none. */
@@ -18,7 +18,7 @@ const added: Readonly<Record<keyof Required<Added> | "__provider", true>> = {
   plan: true,
   corrects: true,
   drift: true,
-  __found: true,
+  __trace: true,
   changed: true,
   __provider: true,
 };
@@ -42,16 +42,16 @@ export function typed<Inputs>(properties: Properties): Inputs {
  * How a resource came about stays in its inputs: one that went away would be shown as a change beside a drift, and costs the
  * engine a write of its whole state.
  */
-export function kept({ plan, corrects, __found }: Properties): Properties {
-  return withValue({ plan, corrects, __found });
+export function kept({ plan, corrects, __trace }: Properties): Properties {
+  return withValue({ plan, corrects, __trace });
 }
 
-export function foundIn({ __found }: Properties): string | undefined {
-  return typeof __found === "string" ? __found : undefined;
+export function traceIn({ __trace }: Properties): string | undefined {
+  return typeof __trace === "string" ? __trace : undefined;
 }
 
-export function forecastInputs({ plan, corrects, drift, found }: Forecast): Properties {
-  return withValue({ plan, corrects: some(corrects), drift: some(drift), __found: found });
+export function forecastInputs({ plan, corrects, drift, trace }: Forecast): Properties {
+  return withValue({ plan, corrects: some(corrects), drift: some(drift), __trace: trace });
 }
 
 /** Drift in the words of this preview. The engine shows no difference between two equal texts, so what came back says so. */
@@ -64,13 +64,25 @@ export function driftSince(drift: Drift | undefined, earlier: unknown): Properti
   return withValue({ drift: some(Object.fromEntries(words)) });
 }
 
-/** Tells which of the inputs the program changed, those apart that only serve the provider. */
+/** Tells which of the inputs the program changed. */
 export function changedInputs(olds: Properties, news: Properties): Properties {
+  const changed = changedNames(olds, news);
+  return withValue({ changed: changed.length > 0 ? changed : undefined });
+}
+
+/** Names of the inputs that differ, those apart that only serve the provider. */
+export function changedNames(olds: Properties, news: Properties): string[] {
   const names = [...new Set([...Object.keys(olds), ...Object.keys(news)])].toSorted();
-  const changed = names.filter(
-    (name) => !name.startsWith("__") && !isDeepStrictEqual(olds[name], news[name]),
-  );
-  return withValue({ changed: changed.join(", ") || undefined });
+  return names.filter((name) => !name.startsWith("__") && !isDeepStrictEqual(olds[name], news[name]));
+}
+
+/** A resource's id: `realm/user/customer`. */
+export function resourceId(
+  { noun, identity }: { readonly noun: string; readonly identity: readonly string[] },
+  inputs: Properties,
+): string {
+  const names = identity.flatMap((key) => (key === "realm" ? [] : [inputs[key]]));
+  return [inputs.realm, noun, ...names].join("/");
 }
 
 function some(drift: Drift | undefined): Drift | undefined {

@@ -2,7 +2,7 @@
 // written; never in a preview.
 import { isDeepStrictEqual } from "node:util";
 import type { KindInputs, Place } from "../ensure/kind.ts";
-import { asked, changedInputs, kept, typed } from "./inputs.ts";
+import { asked, changedInputs, kept, resourceId, typed } from "./inputs.ts";
 import type { ProviderProcess } from "./process.ts";
 import { type Methods, onTheWire, type Properties } from "./protocol.ts";
 import { hasUnknown } from "./unknown.ts";
@@ -36,11 +36,12 @@ export function proof<Inputs extends KindInputs, Realm extends Place>(
   return onTheWire({
     async check(olds, news) {
       const inputs = asked(news);
-      if (olds.realm !== undefined)
-        return { inputs: { ...inputs, ...kept(olds), ...changedInputs(asked(olds), inputs) } };
+      const known = kept(olds);
       // What waits for others to be written has a plan all the same.
       const { __after, ...others } = inputs;
-      return { inputs: hasUnknown(others) ? inputs : { ...inputs, plan: "create" } };
+      if (hasUnknown(others)) return { inputs: { ...inputs, ...known } };
+      if (olds.realm === undefined) return { inputs: { ...inputs, plan: "create" } };
+      return { inputs: { ...inputs, ...known, ...changedInputs(asked(olds), inputs) } };
     },
 
     async diff(_id, olds, news) {
@@ -57,9 +58,7 @@ export function proof<Inputs extends KindInputs, Realm extends Place>(
     },
 
     async create(news) {
-      const inputs = inputsOf(news);
-      const names = identity.flatMap((key) => (key === "realm" ? [] : [inputs[key]]));
-      return { id: [inputs.realm, noun, ...names].join("/"), outs: await prove(news) };
+      return { id: resourceId({ noun, identity }, news), outs: await prove(news) };
     },
 
     async update(_id, _olds, news) {

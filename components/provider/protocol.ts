@@ -36,8 +36,8 @@ export const gone = { id: "", props: {}, inputs: {} };
 /** The provider's methods without `configure`. */
 export type Methods = Omit<DynamicProvider, "configure">;
 
-/** A create that broke off: the host records what its error carries. */
-export class PartialCreate extends Failure {
+/** A create or an update that broke off: the host records what its error carries. */
+export class PartialState extends Failure {
   readonly id: string;
   readonly properties: Properties;
   readonly reasons: readonly string[];

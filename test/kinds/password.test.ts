@@ -127,7 +127,7 @@ test.serial("changed in the configuration: an update that tells why, and no secr
   await stack.up(corner.customer(), corner.password());
   const program = [corner.customer(), corner.password({ password: "rotated 2!" })];
   const steps = await stack.preview(...program);
-  t.deepEqual(steps, [{ name: "password", op: "update", changed: "password" }]);
+  t.deepEqual(steps, [{ name: "password", op: "update", changed: ["password"] }]);
   await stack.up(...program);
   t.true(await corner.canLogIn("rotated 2!"));
   t.false(await corner.canLogIn(configured));

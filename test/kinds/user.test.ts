@@ -57,7 +57,7 @@ test.serial("a configured profile is what the user gets", async (t) => {
       name: "user",
       op: "update",
       drift: { firstName: "differs from the configured value" },
-      changed: "profile",
+      changed: ["profile"],
     },
   ]);
   await stack.up(changed);

@@ -2,7 +2,7 @@
 // Every command has a provider process of its own, so nothing is remembered from one to the next but the state.
 import { isDeepStrictEqual } from "node:util";
 import type { KindName } from "../../components/kinds/index.ts";
-import { type Methods, PartialCreate, type Properties } from "../../components/provider/protocol.ts";
+import { type Methods, PartialState, type Properties } from "../../components/provider/protocol.ts";
 import { newProcess } from "../../components/provider-process.ts";
 import { server } from "../../rig/keycloak/realm.ts";
 
@@ -31,7 +31,7 @@ export interface Step {
   readonly corrects?: Readonly<Record<string, string>>;
   readonly drift?: Readonly<Record<string, string>>;
   /** Inputs that the program changed. */
-  readonly changed?: string;
+  readonly changed?: readonly string[];
 }
 
 /** Keys of a step's forecasts. */
@@ -152,11 +152,12 @@ export class Stack {
       if (!apply) continue;
       if (op === "same" || op === "update") {
         const kept = old as Recorded;
-        const outs =
-          op === "same" ? kept.outs : wire(await run(kind).update(kept.id, wire(kept.outs), wire(news))).outs;
+        const update = () => run(kind).update(kept.id, wire(kept.outs), wire(news));
+        const { outs } = op === "same" ? kept : await this.#recording(name, kind, news, update);
         this.state.set(name, { kind, id: kept.id, inputs: news, outs });
       } else {
-        const { id, outs } = await this.#create(run(kind), name, kind, news);
+        const create = () => run(kind).create(wire(news));
+        const { id, outs } = await this.#recording(name, kind, news, create);
         if (old) replaced.push(old);
         this.state.set(name, { kind, id, inputs: news, outs });
       }
@@ -185,14 +186,19 @@ export class Stack {
     return recorded;
   }
 
-  /** A create that breaks off leaves in the state what its error carries. */
-  async #create(methods: Methods, name: string, kind: KindName, news: Properties) {
+  /** What breaks off leaves in the state what its error carries. */
+  async #recording<Result>(
+    name: string,
+    kind: KindName,
+    inputs: Properties,
+    action: () => Promise<Result>,
+  ): Promise<Result> {
     try {
-      return wire(await methods.create(wire(news)));
+      return wire(await action());
     } catch (error) {
-      if (error instanceof PartialCreate) {
-        const { id, properties } = wire({ id: error.id, properties: error.properties });
-        this.state.set(name, { kind, id, inputs: news, outs: properties });
+      if (error instanceof PartialState) {
+        const { id, properties: outs } = wire({ id: error.id, properties: error.properties });
+        this.state.set(name, { kind, id, inputs, outs });
       }
       throw error;
     }

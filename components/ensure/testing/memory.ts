@@ -144,7 +144,7 @@ export const part: PartKind<ThingInputs, LiveThing, MemoryRealm> = {
 export class Resource {
   inputs: ThingInputs;
   recorded: Recorded<ThingInputs> | undefined;
-  found: string | undefined;
+  trace: string | undefined;
   readonly said: string[] = [];
   readonly #realm: () => MemoryRealm;
   readonly #isPart: boolean;
@@ -169,19 +169,19 @@ export class Resource {
   /** What a preview shows: the forecast, and whether anything would be done. */
   async preview(holders = new Holders()): Promise<Forecast & { changes: boolean }> {
     const own = this.lifecycle(holders);
-    const { recorded, found, inputs } = this;
+    const { recorded, trace, inputs } = this;
     if (!recorded) return { ...(await own.check(inputs)), changes: true };
-    const forecast = await own.check(inputs, { inputs: recorded.inputs, found });
-    return { ...forecast, changes: await own.diff(recorded, inputs, found) };
+    const forecast = await own.check(inputs, { inputs: recorded.inputs, trace });
+    return { ...forecast, changes: await own.diff(recorded, inputs, trace) };
   }
 
   /** What an `up` does: check, diff, then create or update where something changes. */
   async up(holders = new Holders()): Promise<void> {
     const forecast = await this.preview(holders);
     if (!forecast.changes) return;
-    this.found ??= forecast.found;
+    this.trace ??= forecast.trace;
     try {
-      this.recorded = await this.lifecycle(holders).ensure(this.inputs, this.recorded, this.found);
+      this.recorded = await this.lifecycle(holders).ensure(this.inputs, this.recorded, this.trace);
     } catch (error) {
       // The engine records what the error of a create that broke off carries.
       if (error instanceof BrokenOff) this.recorded = error.recorded;
@@ -191,16 +191,16 @@ export class Resource {
 
   async refresh(holders = new Holders()): Promise<void> {
     if (!this.recorded) return;
-    const now = await this.lifecycle(holders).read(this.recorded, this.found);
+    const now = await this.lifecycle(holders).read(this.recorded, this.trace);
     this.recorded = now?.recorded;
-    if (!now) this.found = undefined;
+    if (!now) this.trace = undefined;
   }
 
   async destroy(holders = new Holders()): Promise<void> {
     if (!this.recorded) return;
     await this.lifecycle(holders).delete(this.recorded);
     this.recorded = undefined;
-    this.found = undefined;
+    this.trace = undefined;
   }
 }
 
