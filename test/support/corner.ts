@@ -128,10 +128,11 @@ export class Corner {
     };
   }
   /** All five, in the component's order. */
-  all(inputs: object = {}, prefix = ""): Declared[] {
+  all(inputs: { username?: string; mapper?: string; connection?: string } = {}, prefix = ""): Declared[] {
+    const { username: _user, mapper: _mapper, ...ofRole } = inputs;
     return [
       this.audience(inputs, `${prefix}audience`),
-      this.realmRole(inputs, `${prefix}role`),
+      this.realmRole(ofRole, `${prefix}role`),
       this.customer(inputs, `${prefix}user`),
       this.password(inputs, `${prefix}password`),
       this.roleMappings(inputs, `${prefix}role-mappings`),
