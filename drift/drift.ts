@@ -20,7 +20,7 @@ import {
 } from "./report.ts";
 import { stackText, summaryText } from "./text.ts";
 
-export const exitCodes: Readonly<Record<Result, number>> = { clean: 0, unknown: 1, drift: 2, unapplied: 3 };
+const exitCodes: Readonly<Record<Result, number>> = { clean: 0, unknown: 1, drift: 2, unapplied: 3 };
 
 const usage = `npm run drift                        all stacks of the project
 npm run drift -- --stack NAME …      these stacks only

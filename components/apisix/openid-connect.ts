@@ -28,7 +28,7 @@ export interface OpenidConnectPlugin {
   claim_validator: { audience: { match_with_client_id: true; required: true } };
 }
 
-export interface OpenidConnectSource {
+interface OpenidConnectSource {
   readonly realm: string;
   readonly client: string;
   readonly clientSecret?: string;

@@ -8,7 +8,7 @@ export type Fields = Readonly<Record<string, FieldValue>>;
 /** Field by field, in words: what is, and what should be. */
 export type Drift = Readonly<Record<string, string>>;
 
-/** Does an object with these fields have all the others too? */
+/** Does the object have all the wanted fields? */
 export function matches(is: Fields, wanted: Fields): boolean {
   return Object.keys(differing(is, wanted)).length === 0;
 }

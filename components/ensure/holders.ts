@@ -1,4 +1,4 @@
-// Who has held what in this run of the provider process.
+// Which resources have held which object in this run of the provider process.
 import type { Holder, Ownership } from "./ownership.ts";
 
 export class Holders {

@@ -8,9 +8,9 @@ export interface Place {
   readonly server: string;
   /** Name of the realm. */
   readonly name: string;
-  /** Before something is changed or removed: whatever was read is read again. */
+  /** Drops every answer. Called before something is changed or removed, so that it is read again. */
   forget(): void;
-  /** The same for what was read more than a moment ago. */
+  /** Drops the answers that are more than a few seconds old. */
   forgetOld(): void;
 }
 
@@ -29,29 +29,29 @@ export interface LiveObject {
   readonly mark: Mark;
   /** Further outputs of the resource, under the names in the kind's `outputs`. */
   readonly outputs?: Readonly<Record<string, unknown>>;
-  /** Of a part: false where its owner is there, and nothing of the part itself. */
+  /** Of a part: false if its owner exists and the part does not. */
   readonly present?: boolean;
-  /** Of a part: what is another value once somebody has replaced it, and how to say that. For an object its id does this. */
+  /** Of a part: a value that changes when somebody replaces it, and the words for that. An object has its id. */
   readonly trace?: { readonly value: string; readonly replaced: string };
 }
 
 /** What is to be changed on an object. */
 export interface Change {
-  /** Merged into the live object; an undefined value takes the field away. */
+  /** Merged into the live object; an undefined value removes the field. */
   readonly fields: Fields;
-  /** The owner mark to write, where it changes; without text it is taken away. */
+  /** The owner mark to write, if it changes; without text it is removed. */
   readonly mark?: { readonly text: string | undefined };
 }
 
-/** What is known when a kind is asked for the fields as they should be. */
+/** What is known when a kind is asked how the fields should be. */
 export interface Known<Inputs, Live> {
   /** Missing: the object is about to be created. */
   readonly live?: Live;
-  /** The fields as this resource last wrote or found them; missing where the state is not at hand. */
+  /** The fields as the state has them; missing in `check`, which does not get the state. */
   readonly written?: Fields;
   /** The inputs before these. */
   readonly previous?: Inputs;
-  /** True where writing follows: then a kind may do what a preview must not, a login for example. */
+  /** True if a write follows: then a kind may do what a preview must not, such as log in. */
   readonly writing?: boolean;
 }
 
@@ -60,27 +60,27 @@ interface Common<Inputs extends KindInputs, Live extends LiveObject, Realm exten
   readonly noun: string;
   /** Inputs that name the object: another value means another object. */
   readonly identity: readonly (keyof Inputs & string)[];
-  /** Names of the outputs that the live object brings. */
+  /** Names of the resource's outputs that come from the live object. */
   readonly outputs?: readonly string[];
   /** "user 'customer'", for sentences. */
   describe(inputs: Inputs): string;
   /**
    * Refuses a realm or client that is unfit for this kind.
-   * @param isNew true before the object is adopted or created: then rights to write are needed, not only to read
+   * @param isNew true before the object is adopted or created, when rights to write are needed as well
    * @throws Failure in words.
    */
   validate?(realm: Realm, inputs: Inputs, isNew: boolean): Promise<void>;
-  /** The live object; for a part, its owner with or without the part. Undefined where there is none. */
+  /** The live object; for a part its owner, with or without the part. Undefined if there is none. */
   find(realm: Realm, inputs: Inputs): Promise<Live | undefined>;
-  /** The fields as they should be, by the names of the live object's. */
+  /** How the fields should be, under the names of the live object's. */
   wanted(realm: Realm, inputs: Inputs, known: Known<Inputs, Live>): Promise<Fields>;
-  /** A field's drift in words, where "false, should be true" does not say it. */
+  /** A field's drift in words, if "false, should be true" does not say it. */
   explain?(field: string, is: FieldValue, wanted: FieldValue): string | undefined;
   /** Changes the live object, and nothing but what the change names. */
   write(realm: Realm, live: Live, change: Change, inputs: Inputs): Promise<void>;
 }
 
-/** A whole object: created when it is missing, removed if it was. */
+/** A whole object: created if it is missing, and removed again if it was. */
 export interface ObjectKind<Inputs extends KindInputs, Live extends LiveObject, Realm extends Place>
   extends Common<Inputs, Live, Realm> {
   readonly partOf?: undefined;

@@ -1,5 +1,5 @@
-// The heart: check, diff, create, adopt, update, read and delete, once for all kinds. It knows neither Pulumi nor Keycloak:
-// what differs between kinds stands in kind.ts, what may be taken back in ownership.ts.
+// The heart: check, diff, create, adopt, update, read and delete, once for all kinds. It knows neither Pulumi nor Keycloak.
+// kind.ts has what differs between kinds; ownership.ts decides what may be taken back.
 import { isDeepStrictEqual } from "node:util";
 import { asFailure, Failure, hasMeaning } from "../failure.ts";
 import { type Drift, differing, type Fields, inWords } from "./fields.ts";
@@ -22,18 +22,18 @@ export interface Recorded<Inputs> extends Ownership {
   readonly outputs: Readonly<Record<string, unknown>>;
 }
 
-/** What an `up` would do, for people to read in a preview. No decision depends on it, `trace` apart. */
+/** What an `up` would do, for people to read in a preview. No decision depends on it, except on `trace`. */
 export interface Forecast {
   readonly plan?: "adopt" | "create";
   /** What adopting will put right. */
   readonly corrects?: Drift;
   /** How the live object of an existing resource differs from what it should be. */
   readonly drift?: Drift;
-  /** Of an adopted object: {@link LiveObject.trace}, to know it again by. */
+  /** Of an adopted object: its {@link LiveObject.trace}, by which it is recognised later. */
   readonly trace?: string;
 }
 
-/** What check knows of the resource's earlier life; the state's record is not at hand then. */
+/** What `check` knows of an existing resource; it does not get the state's record. */
 export interface Earlier<Inputs> {
   readonly inputs: Inputs;
   readonly trace?: string;
@@ -47,7 +47,7 @@ export interface Surroundings<Realm extends Place> {
   say(severity: Remark["severity"], text: string): Promise<void>;
 }
 
-/** Creating or adopting broke off half way: the state has to keep what is known by then. */
+/** Creating or adopting broke off half way. The state must keep what is known by then. */
 export class BrokenOff<Inputs> extends Failure {
   readonly recorded: Recorded<Inputs>;
 
@@ -57,7 +57,7 @@ export class BrokenOff<Inputs> extends Failure {
   }
 }
 
-/** What a kind lacks: its whole life, the same for all. */
+/** The life of an ensured object, the same for every kind. */
 export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm extends Place> {
   readonly #kind: Kind<Inputs, Live, Realm>;
   readonly #surroundings: Surroundings<Realm>;
@@ -73,7 +73,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     await this.#kind.validate?.(realm, inputs, earlier === undefined);
     const { live, drift } = await this.#assess(realm, inputs, { previous: earlier?.inputs });
     if (earlier) return { drift: live ? { ...drift, ...this.#replaced(live, earlier.trace) } : drift };
-    // What cannot be made is better said now than half way through.
+    // If it cannot be created, better say so now than half way through.
     if (!live) await this.#kind.wanted(realm, inputs, {});
     if (!live || live.present === false) return { plan: "create" };
     return { plan: "adopt", corrects: drift, trace: this.#traceOf(live)?.value };
@@ -92,19 +92,19 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
   }
 
   /**
-   * Creates, adopts or corrects: whatever the live object needs.
-   * @throws BrokenOff where something has been written that the state must know of.
+   * Creates, adopts or corrects the object, as its live state requires.
+   * @throws BrokenOff if something was written that the state must know of.
    */
   async ensure(inputs: Inputs, recorded?: Recorded<Inputs>, trace?: string): Promise<Recorded<Inputs>> {
     const kind = this.#kind;
     const realm = this.#surroundings.realmOf(inputs);
-    // To create, what check has just seen will do: Keycloak itself refuses where somebody was faster.
+    // What `check` has just seen is enough to create an object: Keycloak refuses if somebody was faster.
     if (recorded) realm.forget();
     else realm.forgetOld();
     await kind.validate?.(realm, inputs, recorded === undefined);
     let live = await kind.find(realm, inputs);
     if (live && !recorded && live.present !== false) {
-      // To correct is to send something back, and nothing that somebody has changed meanwhile.
+      // A correction sends the object back, so it must not rest on what somebody has changed meanwhile.
       realm.forget();
       live = await kind.find(realm, inputs);
     }
@@ -120,7 +120,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
   ): Promise<{ readonly recorded: Recorded<Inputs>; readonly drift: Drift } | undefined> {
     const { inputs } = recorded;
     const realm = this.#surroundings.realmOf(inputs);
-    // Elsewhere now: the state's word stands until an `up` has moved the resource.
+    // The stack talks to another server now: the state stays as it is until an `up` moves the resource.
     if (realm.server !== recorded.server) return { recorded, drift: {} };
     const known = { written: writtenFields(recorded), previous: inputs };
     const assessed = await unlessNothingThere(this.#assess(realm, inputs, known));
@@ -151,7 +151,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
       irreversible: kind.partOf === undefined ? undefined : kind.irreversible,
     };
     let decision = release(facts);
-    // Who uses it is a request, and worth one only where it would be removed.
+    // Finding out who uses it takes a request, so only if it would be removed.
     if (decision.remove && live && kind.partOf === undefined) {
       const usedBy = await kind.usedBy?.(realm, live);
       if (usedBy === undefined) await kind.remove(realm, live);
@@ -180,7 +180,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     return { live, drift: Object.fromEntries(drift) };
   }
 
-  /** Somebody has recreated it: the owner mark is gone or, where there never was one, the trace is another. */
+  /** Has somebody recreated it? Then the owner mark is gone or, if there never was one, the trace has changed. */
   #replaced(live: Live, trace: string | undefined): Drift {
     const now = this.#traceOf(live);
     const { carries, text, fragile } = live.mark;
@@ -217,20 +217,20 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     } catch (error) {
       const failure = asFailure(error);
       if (!isMade && failure.meaning === "conflict") {
-        // Somebody was faster: what is there now is adopted, as if it had been there before.
+        // Somebody was faster: adopt what is there now.
         realm.forget();
         const live = await kind.find(realm, inputs);
         if (live) return this.#correct(realm, inputs, live);
       }
-      // Its mark will tell whether what is found next time is ours.
+      // The mark will tell next time whether the object is ours.
       const isPerhapsMade = isMade || failure.meaning === "unclear";
       throw isPerhapsMade ? new BrokenOff(failure, record(undefined, fields)) : failure;
     }
   }
 
   /**
-   * Adopts the live object or, where it is the recorded one, corrects it. Where adopting breaks off, the error carries what is
-   * known by then: without it, half-written fields would count as found.
+   * Adopts the live object, or corrects it if it is the recorded one. If adopting breaks off, the error carries what is known by
+   * then: without it, half-written fields would count as found.
    */
   async #correct(
     realm: Realm,
@@ -265,7 +265,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     try {
       const now = await this.#put(realm, inputs, live, {
         fields: differing(live.fields, wanted),
-        // What another stack has marked since stays marked so: it took the object over, and takes it back.
+        // Another stack's mark stays: that stack took the object over, and will take it back.
         mark: recorded && isMark(live.mark.text) ? live.mark.text : mark,
         isReplaced: Object.keys(this.#replaced(live, trace)).length > 0,
       });
@@ -276,7 +276,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     }
   }
 
-  /** Writes what differs. The mark goes with every change; what is right, and nobody's, stays untouched. */
+  /** Writes what differs, and the mark with every change. An object that is right, and nobody's, stays untouched. */
   async #put(
     realm: Realm,
     inputs: Inputs,
@@ -289,7 +289,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     return (await this.#kind.find(realm, inputs)) ?? live;
   }
 
-  /** What an earlier holder, seen in this run, knows of the object: its mark is still on it. */
+  /** What an earlier holder of this run knows of the object, if its mark is still there. */
   #inheritable(realm: Realm, live: Live): Ownership | undefined {
     const earlier = this.#holderOf(realm, this.#kind.noun, live);
     if (!earlier) return undefined;
@@ -299,7 +299,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     return { ...earlier, adopted: earlier.adopted && handedOver !== "created" };
   }
 
-  /** A part bears its owner's mark: of the holder seen in this run, or as it stands there. */
+  /** A part bears its owner's mark: that of the owner's holder in this run, or the one it already has. */
   #markFor(realm: Realm, live: Live, key: string, recorded: Ownership | undefined): string {
     const { partOf } = this.#kind;
     if (partOf === undefined) return recorded?.mark ?? markOf(key);
@@ -330,13 +330,13 @@ function recordOf<Inputs>(
   return { inputs, outputs: live?.outputs ?? {}, server, id: live?.id ?? idNotKnown, ...ownership };
 }
 
-/** The record of a create that broke off has no id: where our mark is on the object, it is the one. */
+/** The record of a create that broke off has no id. If our mark is on the object, it is the one. */
 function recognised<Inputs>(recorded: Recorded<Inputs>, live: LiveObject | undefined): Recorded<Inputs> {
   const isOurs = recorded.id === idNotKnown && live?.mark.text === recorded.mark;
   return isOurs && live ? { ...recorded, id: live.id } : recorded;
 }
 
-/** Without the realm or the client there is nothing in it. */
+/** If the realm or the client is gone, so is everything in it. */
 async function unlessNothingThere<Result>(answer: Promise<Result>): Promise<Result | undefined> {
   try {
     return await answer;

@@ -1,5 +1,5 @@
-// Owner marks: what is written on an object to say which resource holds it. Whoever may read the object can read its mark, and
-// some can write it, so what one holder hands over to the next is believed only with a proof.
+// Owner marks: written on an object to say which resource holds it. Whoever can read the object can read its mark, and some can
+// write it, so what one holder hands over to the next is believed only with a proof.
 import { createHash, createHmac, randomBytes } from "node:crypto";
 
 /** The owner mark on a live object. */
@@ -8,11 +8,11 @@ export interface Mark {
   readonly carries: boolean;
   /** What stands there, whoever wrote it. */
   readonly text?: string;
-  /** True where others wipe it in passing, so that its absence tells nothing of the object. */
+  /** True if others wipe it in passing: then its absence says nothing about the object. */
   readonly fragile?: true;
 }
 
-/** How an earlier holder had come by an object that it handed over. */
+/** How an earlier holder came by the object that it handed over. */
 export type HandedOver = "created" | "adopted";
 
 const prefix = "keycloak-apisix";
@@ -32,8 +32,8 @@ export function isMark(text: string | undefined): boolean {
 }
 
 /**
- * The next holder's mark once the earlier one has handed over. What it says is signed with the next one's key, which nobody else
- * knows but an earlier holder of the same run.
+ * The next holder's mark after the hand-over. What it says is signed with the next holder's key, which only that holder and an
+ * earlier one in the same run know.
  */
 export function handOverMark(nextKey: string, how: HandedOver): string {
   const signature = createHmac("sha256", nextKey).update(how).digest("hex").slice(0, 32);

@@ -1,5 +1,5 @@
 // May an object be removed or put back? Every combination of what can be known is tried against the four conditions of
-// docs/design.md ("The ownership rule"), written down here a second time and on their own.
+// docs/design.md ("Ownership"), written down here a second time and on their own.
 import test from "ava";
 import { Holders } from "./holders.ts";
 import type { LiveObject } from "./kind.ts";

@@ -1,5 +1,5 @@
-// May this object be removed, or put back as it was found? This is the part where people can be hurt, so it is decided in
-// one place, and in doubt the answer is no. All four must hold (docs/design.md, "The ownership rule"):
+// May this object be removed, or put back as it was found? A wrong answer hurts people, so it is decided in one place, and in
+// doubt the answer is no. All four conditions must hold (docs/design.md, "Ownership"):
 //   (a) server and Keycloak id are the recorded ones;
 //   (b) no other resource holds the object in this run;
 //   (c) the owner mark, where the object can carry one, is still ours;
@@ -17,7 +17,7 @@ export interface Ownership {
   readonly id: string;
   /** False where this resource made the object. */
   readonly adopted: boolean;
-  /** Secret of this resource; new with every create. */
+  /** Secret of this resource, new with every create and every adoption. */
   readonly key: string;
   /** What is written on the object to say who holds it; on a part, its owner's. */
   readonly mark: string;
@@ -27,7 +27,7 @@ export interface Ownership {
 
 export interface Before {
   readonly fields: Readonly<Record<string, FoundAndWritten>>;
-  /** The mark, or whatever text stood in its place, before ours. */
+  /** The mark before ours, or whatever text stood in its place. */
   readonly mark?: string;
 }
 
@@ -44,7 +44,7 @@ export interface Holder {
   readonly inherited: boolean;
 }
 
-/** In place of the id of what was perhaps created: the create broke off. */
+/** Stands for the id if a create broke off, and the object may or may not exist. */
 export const idNotKnown = "";
 
 /** All that is known when a resource lets go of its object. */
@@ -93,7 +93,7 @@ export function release(facts: Facts): Release {
 
   const created = !isPart && (!ownership.adopted || mark.handedOver === "created");
   if (!created && changedFields(ownership).length === 0 && !mark.ours) {
-    // Without a mark nothing tells who made the object.
+    // Without a mark nothing tells who created the object.
     const isUnmarked = ownership.adopted && !isPart && !live.mark.carries;
     return isUnmarked ? { remove: false, say: [stays("it was there already")] } : nothing;
   }
@@ -114,7 +114,7 @@ function leave(why: string): Release {
   return { remove: false, say: [{ severity: "warning", text: `left in place, because ${why}.` }] };
 }
 
-/** Of what looks like ours and is left: nothing proves it, so whoever knows has to decide. */
+/** About an object that may be ours and stays: nothing proves it, so people have to decide. */
 function stays(why: string): Remark {
   return {
     severity: "info",
@@ -144,17 +144,17 @@ function restore(
   return { write, remove: false, say };
 }
 
-/** What we know goes on with the object through its mark, so that the other holder can take back what we cannot any more. */
+/** Passes on through the mark what we know, so that the other holder can undo what we no longer can. */
 function handOver(facts: Facts, live: Pick<LiveObject, "mark">, mark: OwnMark, other: Holder): Release {
   const { ownership, isPart, irreversible } = facts;
   const { mark: next, key: nextKey, before } = other.ownership;
-  // What was handed to us may stand in the mark that the other one has taken over.
+  // What was handed to us may be in the mark that the other holder found.
   const handed = mark.handedOver ?? readOwnMark(before.mark, ownership, isPart).handedOver;
   const created = !ownership.adopted || handed === "created";
 
   let text: string | undefined;
   if (isPart || !live.mark.carries) text = undefined;
-  // We had taken it over from the other holder, who still has it: it gets it back.
+  // We took the object over from the other holder, which still has it: it gets it back.
   else if (mark.ours) text = created ? handOverMark(nextKey, "created") : next;
   else if (other.inherited || live.mark.text !== next) text = undefined;
   else if (created) text = handOverMark(nextKey, "created");
@@ -178,7 +178,7 @@ function handOver(facts: Facts, live: Pick<LiveObject, "mark">, mark: OwnMark, o
 
 type OwnMark = ReturnType<typeof readMark>;
 
-/** A part bears its owner's mark, with whatever was handed over to that. */
+/** A part bears its owner's mark, including what was handed over to the owner. */
 export function readOwnMark(
   live: string | undefined,
   { mark, key }: Pick<Ownership, "mark" | "key">,
@@ -191,13 +191,13 @@ function changedFields({ before }: Ownership): [string, FoundAndWritten][] {
   return Object.entries(before.fields).filter(([, { found, written }]) => !isDeepStrictEqual(found, written));
 }
 
-/** Fields that we changed on what was there before this stack. */
+/** Fields that we changed on an object that was there before this stack. */
 function changedOnAdopted(ownership: Ownership, irreversible: object = {}): string[] {
   if (!ownership.adopted) return [];
   return changedFields(ownership).flatMap(([name]) => (name in irreversible ? [] : [name]));
 }
 
-/** The fields named, as they were found and as they were written. */
+/** Each of the fields as it was found and as it was written. */
 export function foundAndWritten(
   found: Fields,
   written: Fields,
@@ -206,7 +206,7 @@ export function foundAndWritten(
   return Object.fromEntries(names.map((name) => [name, { found: found[name], written: written[name] }]));
 }
 
-/** What was found first is what is put back; what was written last is what must still be there then. */
+/** The first value found is put back later, if the last value written is still there. */
 export function merged(earlier: Before, later: Before): Before {
   const fields: Record<string, FoundAndWritten> = { ...later.fields };
   for (const [name, pair] of Object.entries(earlier.fields)) {

@@ -5,7 +5,7 @@ import { Failure } from "../failure.ts";
 /** The namespace that @pulumi/keycloak reads too. */
 export const defaultNamespace = "keycloak";
 
-/** No key of @pulumi/keycloak's, so it stands in our own namespace, and holds for every connection. */
+/** Not a key of @pulumi/keycloak, so it is in our own namespace and applies to every connection. */
 const maxConcurrentRequestsKey = "keycloak-apisix:maxConcurrentRequests";
 
 export interface Connection {
@@ -13,7 +13,7 @@ export interface Connection {
   readonly namespace: string;
   /** Address with base path and without a trailing slash: what identifies the server. */
   readonly server: string;
-  /** Realm of the admin who logs in. */
+  /** Realm of the admin account. */
   readonly adminRealm: string;
   readonly clientId: string;
   readonly clientSecret: string | undefined;
@@ -29,7 +29,7 @@ export interface Connection {
 
 export type ReadConfig = (key: string) => string | undefined;
 
-/** The variables that @pulumi/keycloak's provider reads, behind the namespace; the TLS keys have none there. */
+/** Names of the variables that @pulumi/keycloak's provider reads, without the namespace. The TLS keys have none. */
 const environmentNames: Readonly<Record<string, string>> = {
   url: "URL",
   basePath: "BASE_PATH",
@@ -42,7 +42,7 @@ const environmentNames: Readonly<Record<string, string>> = {
 };
 
 /** Name of the environment variable for a key, where it has one: `keycloak:basePath` is KEYCLOAK_BASE_PATH. */
-export function environmentVariable(namespace: string, key: string): string | undefined {
+function environmentVariable(namespace: string, key: string): string | undefined {
   const name = environmentNames[key];
   return name && `${namespace.replace(/[^A-Za-z0-9]+/g, "_").toUpperCase()}_${name}`;
 }

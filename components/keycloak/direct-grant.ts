@@ -10,7 +10,7 @@ export type DirectGrant =
   /** A wrong password; or the right one of a user that is locked or has OTP set up. */
   | { readonly outcome: "bad credentials"; readonly said: string }
   | { readonly outcome: "user disabled"; readonly said: string }
-  /** Anything that says nothing of the password: the client refuses, the realm is off, … */
+  /** Anything that says nothing about the password: the client refuses, the realm is disabled, … */
   | { readonly outcome: "refused"; readonly said: string };
 
 export interface Tokens {
@@ -27,14 +27,14 @@ export function clientCredentials(client: ClientRepresentation): Record<string, 
   };
 }
 
-/** Attempts to get an answer that tells of the password, and the least milliseconds between two of them. */
+/** How often to ask for an answer that tells about the password, and the minimum pause between two, in milliseconds. */
 const attempts = { most: 8, pause: 500 };
 
 /**
  * Fetches a token; never asks for `offline_access`, which would leave an offline session. With brute-force detection Keycloak
- * lets a user log in once at a time, and answers whoever comes meanwhile as if the password were wrong, without counting a failed
- * login. Customers log in all the time, so that answer is believed only where it was counted.
- * @param failures failed logins that Keycloak has counted before, where that is known; without it a wrong password costs two
+ * lets a user log in once at a time. A second login meanwhile gets the answer for a wrong password, but does not count as a failed
+ * login. Customers log in all the time, so that answer is believed only if Keycloak counted it.
+ * @param failures the failed logins that Keycloak has counted so far, if known; if not, a wrong password costs two
  */
 export async function directGrant(
   realm: Realm,
@@ -49,9 +49,9 @@ export async function directGrant(
     if (answer.outcome !== "bad credentials" || attempt === attempts.most) return answer;
     const user = await realm.user(username);
     if (!user || !(await realm.settings()).bruteForceProtected) return answer;
-    // Answered like this whatever the password is.
+    // With OTP the answer is the same whatever the password is.
     if ((await realm.credentials(user)).some(({ type }) => type === "otp")) return answer;
-    // Keycloak counts after it has answered.
+    // Keycloak counts only after it has answered.
     await sleep(attempts.pause * (1 + Math.random()));
     const { count, isLocked } = await realm.failedLogins(user);
     if (isLocked || (counted !== undefined && count > counted)) return answer;
@@ -103,7 +103,7 @@ export async function endSession(realm: Realm, client: ClientRepresentation, tok
     "Ending the session of the token check",
     [],
     () => realm.admin.realms.deleteSession({ realm: realm.name, session, isOffline: false }),
-    // Not worth a second try: it ends by itself.
+    // Not worth a second try: the session ends by itself.
     async () => true,
   );
 }

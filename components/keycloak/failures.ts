@@ -1,9 +1,9 @@
-// What may come of a request in place of an answer: each kind of failure, and its words.
+// What can go wrong with a request, as a failure in words.
 import { NetworkError } from "@keycloak/keycloak-admin-client";
 import { Failure } from "../failure.ts";
 import type { Connection } from "./connection.ts";
 
-/** Answers worth asking again for: the server, or a proxy before it, is busy, starting or stumbling. */
+/** Worth a retry: the server, or a proxy in front of it, is busy or starting. */
 export const temporaryStatus = new Set([429, 500, 502, 503, 504]);
 
 /** May go away by itself. */
@@ -28,14 +28,14 @@ export class TemporaryFailure extends Failure {
     this.#isGivenUp = isGivenUp;
   }
 
-  /** The same failure, retried in vain for so many milliseconds. */
+  /** The same failure, after retries of so many milliseconds in all. */
   givenUp(after: number): TemporaryFailure {
     const seconds = Math.round(after / 1000);
     if (seconds < 1 || this.status === 401 || this.#isGivenUp) return this;
     return new TemporaryFailure(`${this.message} Tried for ${seconds} s.`, this, true);
   }
 
-  /** The same failure of a write that nobody could look after. */
+  /** The same failure of a write, where nobody could check whether it took effect. */
   unclear(): Failure {
     return new Failure(
       `${this.message} Whether it took effect is not known: run the command again, it looks first.`,
@@ -55,7 +55,7 @@ export interface SentRequest {
   readonly hasAnswered: boolean;
 }
 
-/** What came of a request, as an error in words. */
+/** A failed request as a failure in words. */
 export function failureOf(error: unknown, request: SentRequest): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof NetworkError) return refused(error, request);
@@ -74,7 +74,7 @@ function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswere
       { status, shared: true },
     );
   }
-  // A proxy that has lost its way to Keycloak says so with a page of its own.
+  // A proxy that has lost Keycloak answers with a page of its own.
   const lost = status === 404 && isPage(error.response) && hasAnswered;
   if (temporaryStatus.has(status) || lost) return busy(at, error.response, said);
   if (status === 404 && said === undefined) {
@@ -114,7 +114,7 @@ function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswere
   });
 }
 
-/** An answer that may be another one soon. */
+/** The server is busy, and may not be soon. */
 function busy(at: string, response: Response, said: string | undefined): TemporaryFailure {
   const { status } = response;
   const wait = retryAfter(response);
@@ -124,7 +124,7 @@ function busy(at: string, response: Response, said: string | undefined): Tempora
   return new TemporaryFailure(`${at} failed: the answer was ${status}${words}${later}.`, {
     status,
     why: `answers ${status}`,
-    // Only a rate limit is certain to stand before everything else.
+    // Only a rate limit is certain to come before anything is done.
     effect: status === 429 ? "none" : "unknown",
     wait,
   });
@@ -207,7 +207,7 @@ const networkProblems: Readonly<Record<string, string>> = {
   ETIMEDOUT: "connection timed out",
   EHOSTUNREACH: "host unreachable",
 };
-/** With these there was no connection, so nothing of the request has left this machine. */
+/** There was no connection, so the request has not left this machine. */
 const neverSent = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",

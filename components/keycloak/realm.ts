@@ -1,4 +1,4 @@
-// What this project asks of one realm, and how it writes there.
+// One realm: what this project reads there, and how it writes.
 import type KeycloakAdminClient from "@keycloak/keycloak-admin-client";
 import { Failure, hasMeaning } from "../failure.ts";
 import type { KeycloakSession } from "./session.ts";
@@ -15,7 +15,7 @@ export type RealmRepresentation = NonNullable<Awaited<ReturnType<KeycloakAdminCl
 export type User = UserRepresentation & { readonly id: string; readonly username: string };
 export type UserProfile = Awaited<ReturnType<KeycloakAdminClient["users"]["getProfile"]>>;
 
-/** What an answer of Keycloak's is about, and a write changes; a kind names what it alone reads `own …`. */
+/** What an answer is about, and what a write changes. A kind names what only it reads `own …`. */
 export type Subject =
   | "realm"
   | "client"
@@ -32,12 +32,12 @@ interface Remembered {
   readonly answer: Promise<unknown>;
 }
 
-/** Milliseconds after which what a check has seen is too old for the step that follows it. */
+/** Milliseconds after which an answer that `check` got is too old for `ensure`. */
 const old = 5000;
 
 /**
- * One realm of a server. An answer is kept for the process. Every write drops the answers that it changes, and whoever is about to
- * change or remove something calls `forget` first, so that no decision rests on what was true before.
+ * One realm of a server. Answers are kept for the life of the process. A write drops the answers that it changes. Whoever is about
+ * to change or remove something calls `forget` first, so that no decision rests on an old answer.
  */
 export class Realm {
   readonly session: KeycloakSession;
@@ -78,8 +78,8 @@ export class Realm {
   }
 
   /**
-   * @param changes what it may change, cascades of Keycloak's own among it
-   * @param tookEffect looks whether the write is done; asked only where no answer, or a refusal, leaves that open
+   * @param changes what the write may change, Keycloak's own cascades included
+   * @param tookEffect checks whether the write is done; called only if no answer, or a refusal, leaves that open
    */
   async write(
     attempt: string,
@@ -100,7 +100,7 @@ export class Realm {
     }
   }
 
-  /** A change is refused before it is tried, since Keycloak says that this admin may only read. */
+  /** For a change that is not even tried, because Keycloak says that this admin may only read. */
   mayOnlyRead(what: string): Failure {
     const { username, clientId, adminRealm } = this.session.connection;
     return new Failure(
@@ -193,8 +193,8 @@ export class Realm {
   }
 
   /**
-   * Whatever else a kind reads: once, until it is forgotten. Undefined where Keycloak says that it is not there.
-   * @param request gives the answer as it came: what is none of Keycloak's own is told by that
+   * Whatever else a kind reads. The answer is kept until it is forgotten; undefined if Keycloak says that it is not there.
+   * @param request must return Keycloak's answer as it is: a proxy's page is recognised by it
    */
   find<T>(
     subject: Subject,
@@ -247,8 +247,8 @@ export class Realm {
   }
 
   /**
-   * The engine asks for one resource after the other. What the next ones will want to know is asked for meanwhile, the
-   * first time; whether it fails is for them to see.
+   * The engine asks for one resource after the other, so the first one reads ahead what the next ones need. If that fails, they
+   * report it.
    */
   #ahead(key: string, read: () => Promise<unknown>): void {
     if (this.#askedAhead.has(key)) return;
@@ -305,7 +305,7 @@ export class Realm {
       this.admin.clients.find({ realm: this.name }),
     );
     if (others.length === 0) {
-      // Every realm has clients of Keycloak's own: an empty list means that we may not see them.
+      // Every realm has clients of Keycloak's own, so an empty list means that this admin may not see them.
       return new Failure(
         `Client '${clientId}' in realm '${this.name}' at ${this.server} cannot be read: Keycloak shows this admin no client at all; give it the client roles 'view-clients' and 'manage-clients' for that realm.`,
         { status: 403, shared: true },

@@ -4,15 +4,15 @@ import pRetry from "p-retry";
 import { TemporaryFailure } from "./failures.ts";
 
 /**
- * How long to retry, in request timeouts: by default a minute, which a restart takes, for a server that has answered in this run,
- * and 5 s for an address that never did, because that is likely wrong.
+ * How long to retry, in request timeouts. A server that has answered in this run gets a minute by default, as long as a restart
+ * takes. An address that never answered gets 5 s, because it is probably wrong.
  */
 const patience = { answeredBefore: 4, neverAnswered: 1 / 3 };
-/** Between two attempts: at first in milliseconds, at most in request timeouts. */
+/** Pause between two attempts: the first in milliseconds, the longest in request timeouts. */
 export const pause = { first: 200, longest: 1 / 3 };
-/** Milliseconds after which waiting is worth a word. */
+/** Milliseconds after which the operator is told about the wait. */
 const longWait = 3000;
-/** Sessions in a row that the server may refuse to know of: one is a session that ended, more are no accident. */
+/** How often in a row a new session may be opened. One refusal is a session that ended; more are no accident. */
 const newSessionsAtMost = 2;
 
 /** Retries for one server. */
@@ -21,7 +21,7 @@ export class Retry {
   readonly #timeout: number;
   readonly #sayWaiting: (failure: TemporaryFailure, seconds: number) => Promise<void>;
   #hasAnswered = false;
-  /** When the failures began that nothing has come through since: one outage is waited out once. */
+  /** When the failures began, if nothing has succeeded since: one outage is waited out once. */
   #failingSince: number | undefined;
   #gaveUp: { readonly failure: TemporaryFailure; readonly at: number } | undefined;
 
@@ -46,10 +46,10 @@ export class Retry {
     this.#failingSince ??= Date.now();
   }
 
-  /** Repeats what fails temporarily, with growing and jittered pauses. */
+  /** Repeats an action that fails temporarily, with growing and jittered pauses. */
   async run<T>(action: () => Promise<T>): Promise<T> {
     const start = Date.now();
-    // Waited for a moment ago: not again by every resource.
+    // The outage was waited out a moment ago; the next resource does not wait again.
     if (this.#gaveUp && start - this.#gaveUp.at < this.#timeout) throw this.#gaveUp.failure;
     let refusedSessions = 0;
     const longest = () =>
@@ -65,7 +65,7 @@ export class Retry {
           if (!(error instanceof TemporaryFailure)) return false;
           if (error.status === 401 && ++refusedSessions > newSessionsAtMost) return false;
           const wait = error.wait ?? 0;
-          // One silent connection may be an accident, also where it is the first.
+          // A single silent connection may be an accident, even the first one.
           const isAccident = attemptNumber === 1 && !this.#hasAnswered && wait === 0;
           if (!isAccident && Date.now() + Math.max(wait, retryDelay) > deadline()) return false;
           if (wait > longWait || Date.now() - start > longWait) {
@@ -78,7 +78,7 @@ export class Retry {
     } catch (error) {
       if (!(error instanceof TemporaryFailure)) throw error;
       const failure = error.givenUp(Date.now() - start);
-      // Nothing has come through for as long as patience lasts, whatever was asked for.
+      // Nothing has succeeded for all this time, whatever was asked.
       const isOutage = this.#failingSince !== undefined && (error.status ?? 502) >= 502;
       if (isOutage) this.#gaveUp = { failure, at: Date.now() };
       throw failure;

@@ -55,7 +55,7 @@ export class KeycloakSession {
     return this.connection.server;
   }
 
-  /** The server's release; undefined where it does not tell this admin. Never worth waiting for, so it is asked once. */
+  /** The server's release, undefined if it does not tell this admin. Asked once and never retried: it only informs. */
   release(): Promise<string | undefined> {
     this.#release ??= this.admin.serverInfo.find().then(
       ({ systemInfo }) => systemInfo?.version,
@@ -73,8 +73,8 @@ export class KeycloakSession {
   }
 
   /**
-   * Writes. What was refused before it could take effect is written again; where that is not clear (no answer, or a
-   * proxy's), `tookEffect` looks first.
+   * Writes. A request that was refused before it could take effect is sent again. If that is not clear (no answer, or a
+   * proxy's), `tookEffect` checks first.
    */
   async write(
     attempt: string,
@@ -94,7 +94,7 @@ export class KeycloakSession {
           await this.#send(attempt, request);
         } catch (error) {
           if (error instanceof TemporaryFailure) unclear = error.effect === "unknown" ? error : unclear;
-          // It may be the repetition that is refused: 409 for what is there by now, 404 for what is gone.
+          // The repetition may be what was refused: 409 because the object is there by now, 404 because it is gone.
           else if ((unclear || hasMeaning(error, "absent")) && (await tookEffect())) return;
           throw error;
         }
@@ -131,7 +131,7 @@ export class KeycloakSession {
     };
   }
 
-  /** At another address than this server's own: failing there tells nothing of this server. */
+  /** At another address than this server's own, where a failure says nothing about this server. */
   async #askElsewhere(attempt: string, url: string, request: () => Promise<Answer>): Promise<Answer> {
     try {
       return await pRetry(request, { retries: 2, minTimeout: pause.first, randomize: true });
@@ -153,7 +153,7 @@ export class KeycloakSession {
   async #logIn(): Promise<string> {
     const { server, adminRealm, clientId, clientSecret, username, password, timeout } = this.connection;
     const who = username ? `admin '${username}'` : `client '${clientId}'`;
-    // Not by the client's `auth`: that prints a complaint where no refresh token comes, as for service accounts.
+    // Not with the client's own `auth`, which complains on the console if there is no refresh token (service accounts).
     const request = () =>
       getToken({
         baseUrl: server,
@@ -173,13 +173,13 @@ export class KeycloakSession {
     return value;
   }
 
-  /** Sends one request; a failure comes out in words. */
+  /** Sends one request. @throws Failure in words. */
   async #send<T>(attempt: string, request: () => Promise<T>, { isLogin = false } = {}): Promise<T> {
     const token = this.#token;
     try {
-      // A login waits for nobody: requests that have their turn may wait for it.
+      // A login must not queue: requests that have their turn may be waiting for it.
       const result = await (isLogin ? request() : this.#limit(request));
-      // The admin client hands on what is not JSON as a text.
+      // The admin client returns an answer that is not JSON as a string.
       if (typeof result === "string" && result !== "") throw new SyntaxError("no JSON");
       this.#retry.answered();
       return result;
@@ -195,17 +195,17 @@ export class KeycloakSession {
   }
 }
 
-/** Where the certificates need it; loaded only then, since it takes a tenth of a second. */
+/** Only if the certificates need it: loading it takes a tenth of a second. */
 function ownDispatcher({ rootCaCertificate, tlsInsecureSkipVerify }: Connection): object | undefined {
   if (rootCaCertificate === undefined && !tlsInsecureSkipVerify) return undefined;
   const { Agent } = createRequire(import.meta.url)("undici") as typeof import("undici");
   return new Agent({ connect: { ca: rootCaCertificate, rejectUnauthorized: !tlsInsecureSkipVerify } });
 }
 
-/** Milliseconds since 1970 at which to stop using a token that has just come: a little before it expires. */
+/** When to stop using a new token, in milliseconds since 1970: a little before it expires. */
 function expiryOf(token: string): number {
   const { exp, iat } = claimsOf(token);
-  // By its lifespan, since the server's clock is not ours; an opaque token tells nothing.
+  // Counted from now by its lifespan, because the server's clock may differ. An opaque token tells nothing.
   const lifespan = typeof exp === "number" && typeof iat === "number" ? (exp - iat) * 1000 : 40_000;
   return Date.now() + lifespan - Math.min(10_000, lifespan / 5);
 }

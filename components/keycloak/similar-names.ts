@@ -1,8 +1,8 @@
-// "Did you mean": the names that a mistyped one is close to.
+// "Did you mean": existing names that are close to a mistyped one.
 import leven from "leven";
 
 /**
- * " Clients with a similar name: 'cim-web', 'CIM'." or, where nothing is close, "": to stand between two sentences.
+ * " Clients with a similar name: 'cim-web', 'CIM'.", or "" if nothing is close. It goes between two sentences.
  * @param what begins that sentence: "Clients"
  */
 export function similar(what: string, wanted: string, names: readonly string[]): string {

@@ -1,4 +1,4 @@
-// The Keycloak releases that this project is tested on (docs/versions.md), and a word where a server runs another one.
+// The Keycloak releases that this project is tested on (docs/versions.md), and a warning about any other.
 import semver from "semver";
 import type { KeycloakSession } from "./session.ts";
 
@@ -16,12 +16,12 @@ export async function warnOfUntestedRelease(session: KeycloakSession): Promise<v
   );
 }
 
-/** How the version lies outside of what is tested; undefined where it does not, or is no version. */
+/** Older or newer than what is tested; undefined if it is neither, or no version. */
 export function untested(version: string): "older" | "newer" | undefined {
   const known = semver.coerce(version);
   if (!known || !/^\d+\.\d+/.test(version)) return undefined;
   if (semver.lt(known, tested.oldest)) return "older";
-  // A patch release is no other Keycloak.
+  // A patch release does not count as newer.
   const { major, minor } = new semver.SemVer(tested.newest);
   return semver.gt(known, `${major}.${minor}.999`) ? "newer" : undefined;
 }

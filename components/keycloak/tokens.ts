@@ -1,6 +1,6 @@
-// What stands in a token and in an answer, read without believing it.
+// Reads tokens and answers without verifying them.
 
-/** A text as JSON; undefined where it is none. */
+/** A text as JSON; undefined if it is not JSON. */
 export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -9,7 +9,7 @@ export function parsed(text: string): unknown {
   }
 }
 
-/** A token's claims, unverified; none where it is opaque. */
+/** A token's claims, unverified; none if it is opaque. */
 export function claimsOf(token: string): Readonly<Record<string, unknown>> {
   const claims = parsed(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
   return typeof claims === "object" && claims !== null ? { ...claims } : {};

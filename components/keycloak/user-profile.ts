@@ -6,7 +6,7 @@ import type { UserProfile } from "./realm.ts";
 type ProfileAttribute = NonNullable<UserProfile["attributes"]>[number];
 type Validations = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-/** Names of the attributes that the profile requires of the user; the username apart. */
+/** Names of the attributes that the profile requires of the user, except the username. */
 export function requiredAttributes(profile: UserProfile | undefined): string[] {
   return (profile?.attributes ?? [])
     .filter(({ name, required }) => name && name !== "username" && isRequired(required))
@@ -16,14 +16,14 @@ export function requiredAttributes(profile: UserProfile | undefined): string[] {
 function isRequired(required: ProfileAttribute["required"]): boolean {
   if (!required) return false;
   const { roles, scopes } = required as { roles?: string[]; scopes?: string[] };
-  // Required for some scope only: not for the scopes that APISIX asks for, unless it is one of them.
+  // Required for certain scopes only: that matters if APISIX asks for one of them.
   const ofScope = !scopes?.length || scopes.some((scope) => ["openid", "email", "profile"].includes(scope));
   return ofScope && (!roles?.length || roles.includes("user"));
 }
 
 /**
  * A value for a required attribute that nobody configured.
- * @throws Failure where the validators leave no value to guess.
+ * @throws Failure if no value that passes the validators can be guessed.
  */
 export function defaultValue(
   profile: UserProfile | undefined,
@@ -64,7 +64,7 @@ function candidate(
   return fitted(has("person-name-prohibited-characters") ? lettersOf(text) : text, validations.length);
 }
 
-/** What the validators that can be checked here say against the value. */
+/** Why the value fails those validators that can be checked here; undefined if it does not. */
 function violation(value: string, validations: Validations): string | undefined {
   const pattern = validations.pattern?.pattern;
   if (typeof pattern === "string" && !matches(pattern, value)) return `pattern ${pattern}`;

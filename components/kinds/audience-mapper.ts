@@ -20,7 +20,7 @@ interface Live extends LiveObject {
 }
 
 const protocol = "openid-connect";
-/** Milliseconds after which whoever has made a mapper of the same name has looked whether there is another. */
+/** Milliseconds in which another maker of a mapper of the same name notices that there are two. */
 const longEnoughToSee = 1000;
 const markKey = "keycloak-apisix.owner";
 /** Of a client: its access tokens carry only what a mapper marks as fit for them (Keycloak 24 and newer). */
@@ -48,7 +48,7 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
     const client = await realm.client(clientId);
     const [mapper] = mappersOf(client, name);
     if (!mapper?.id) return undefined;
-    // A public client has none; APISIX introspects with it.
+    // APISIX introspects with it; a public client has none.
     const clientSecret = client.publicClient ? undefined : client.secret || undefined;
     return {
       id: mapper.id,
@@ -85,7 +85,7 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
       await giveWay(realm, clientId, name, mark);
     } catch (error) {
       const failure = asFailure(error);
-      // It is made: the state has to know of it.
+      // The mapper exists by now, so the state must know of it.
       throw failure.meaning === "conflict"
         ? failure
         : new Failure(failure.message, { ...failure, meaning: "unclear" });

@@ -46,7 +46,7 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
     };
   }
 
-  /** Creates, adopts or corrects, and tells when. */
+  /** Creates, adopts or corrects the object, and records when. */
   async function ensure(news: Properties, recorded?: Recorded<Inputs>): Promise<Properties> {
     const stateOf = (now: Recorded<Inputs>) => ({
       ...toState(now),
@@ -66,7 +66,7 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
       const inputs = asked(news);
       const known = kept(olds);
       if (hasUnknown(inputs)) return { inputs: { ...inputs, ...known } };
-      // Another name is another object, whatever is known of the earlier one.
+      // Another name is another object: nothing that is known of the earlier one applies.
       const isNew = kind.identity.some((key) => !isDeepStrictEqual(olds[key], inputs[key]));
       const earlier = isNew ? undefined : { inputs: inputsOf(olds), trace: traceIn(olds) };
       try {
@@ -127,14 +127,14 @@ function toText({ key, mark, before }: OwnershipText): string {
   return JSON.stringify({ key, mark, before });
 }
 
-/** @throws Failure without that text, which is secret. */
+/** @throws Failure that does not quote the text, which is secret. */
 function fromText(text: unknown): OwnershipText {
   try {
     const { key, mark, before } = JSON.parse(String(text));
     if (typeof key === "string" && typeof mark === "string" && typeof before?.fields === "object")
       return { key, mark, before };
   } catch {
-    // Said below.
+    // The failure below says it.
   }
   throw new Failure(
     "The state of this resource was written by another version of keycloak-apisix: install that one, or remove the resource from the state ('pulumi state delete'), and the next 'pulumi up' adopts the object.",

@@ -9,11 +9,11 @@ import type { Properties } from "./protocol.ts";
 export interface Added extends Omit<Forecast, "trace"> {
   /** {@link Forecast.trace} */
   readonly __trace?: string;
-  /** Names of the inputs that the program changed: of secrets, Pulumi itself does not show that. */
+  /** Names of the inputs that changed in the program. Pulumi itself does not show that a secret changed. */
   readonly changed?: readonly string[];
 }
 
-/** The names are listed once, as the keys of an object, so that the compiler misses none. */
+/** An object rather than a list, so that the compiler finds a missing name. */
 const added: Readonly<Record<keyof Required<Added> | "__provider", true>> = {
   plan: true,
   corrects: true,
@@ -33,14 +33,14 @@ export function asked(properties: Properties): Properties {
   return Object.fromEntries(Object.entries(properties).filter(([name]) => !(name in added)));
 }
 
-/** The same, typed. A kind's own resource class has typed them on the other side of the wire; nothing here could tell. */
+/** The same, typed. The resource class typed them on the other side of the wire; nothing here can check that. */
 export function typed<Inputs>(properties: Properties): Inputs {
   return asked(properties) as unknown as Inputs;
 }
 
 /**
- * How a resource came about stays in its inputs: one that went away would be shown as a change beside a drift, and costs the
- * engine a write of its whole state.
+ * How a resource came about stays in its inputs. An input that goes away is a change: a preview would show it beside the drift,
+ * and the engine would write its whole state once more.
  */
 export function kept({ plan, corrects, __trace }: Properties): Properties {
   return withValue({ plan, corrects, __trace });
@@ -54,7 +54,7 @@ export function forecastInputs({ plan, corrects, drift, trace }: Forecast): Prop
   return withValue({ plan, corrects: some(corrects), drift: some(drift), __trace: trace });
 }
 
-/** Drift in the words of this preview. The engine shows no difference between two equal texts, so what came back says so. */
+/** Drift in words. The engine shows no difference between two equal texts, so drift that came back says "(again)". */
 export function driftSince(drift: Drift | undefined, earlier: unknown): Properties {
   const before: Properties = typeof earlier === "object" && earlier !== null ? { ...earlier } : {};
   const words = Object.entries(drift ?? {}).map(([field, text]) => [
@@ -70,7 +70,7 @@ export function changedInputs(olds: Properties, news: Properties): Properties {
   return withValue({ changed: changed.length > 0 ? changed : undefined });
 }
 
-/** Names of the inputs that differ, those apart that only serve the provider. */
+/** Names of the inputs that differ, except those that only serve the provider. */
 export function changedNames(olds: Properties, news: Properties): string[] {
   const names = [...new Set([...Object.keys(olds), ...Object.keys(news)])].toSorted();
   return names.filter((name) => !name.startsWith("__") && !isDeepStrictEqual(olds[name], news[name]));

@@ -7,7 +7,7 @@ import { say } from "./log.ts";
 import type { CheckResult, Properties, ReadConfig } from "./protocol.ts";
 
 /** Gives the realm that a resource's inputs name. */
-export type RealmOf<Realm> = (inputs: KindInputs) => Realm;
+type RealmOf<Realm> = (inputs: KindInputs) => Realm;
 
 export class ProviderProcess<Realm extends Place> implements Surroundings<Realm> {
   readonly holders = new Holders();
@@ -20,7 +20,7 @@ export class ProviderProcess<Realm extends Place> implements Surroundings<Realm>
     this.#connect = connect;
   }
 
-  /** The host calls it for every resource's provider; the first call counts. */
+  /** The host calls this once for each kind; only the first call counts. */
   configure(config: ReadConfig): void {
     this.#realmOf ??= this.#connect(config);
   }
@@ -35,7 +35,7 @@ export class ProviderProcess<Realm extends Place> implements Surroundings<Realm>
 
   readonly say = say;
 
-  /** The answer to a check that failed. What five resources share is told by the first of them. */
+  /** The answer of a check that failed. A failure that five resources share is reported by the first one. */
   refused(inputs: Properties, error: unknown): CheckResult {
     const failure = asFailure(error);
     if (failure.shared && this.#told.has(failure.about)) return { inputs };
@@ -43,7 +43,7 @@ export class ProviderProcess<Realm extends Place> implements Surroundings<Realm>
     return { inputs, failures: [{ property: "", reason: failure.message }] };
   }
 
-  /** A shared check of this run has failed, so no diff may say "no changes" any more. */
+  /** True once a shared failure was reported: from then on no diff may say "no changes". */
   get hasRefused(): boolean {
     return this.#told.size > 0;
   }

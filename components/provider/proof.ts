@@ -1,5 +1,5 @@
-// A resource that holds nothing and proves something: it runs when its inputs changed, or when the objects that it is about were
-// written; never in a preview.
+// A resource that owns nothing and proves something. It runs when its inputs change or the objects that it is about were written,
+// and never in a preview.
 import { isDeepStrictEqual } from "node:util";
 import type { KindInputs, Place } from "../ensure/kind.ts";
 import { asked, changedInputs, kept, resourceId, typed } from "./inputs.ts";
@@ -37,7 +37,7 @@ export function proof<Inputs extends KindInputs, Realm extends Place>(
     async check(olds, news) {
       const inputs = asked(news);
       const known = kept(olds);
-      // What waits for others to be written has a plan all the same.
+      // Unknown because other resources are still to be written: the plan is known all the same.
       const { __after, ...others } = inputs;
       if (hasUnknown(others)) return { inputs: { ...inputs, ...known } };
       if (olds.realm === undefined) return { inputs: { ...inputs, plan: "create" } };
@@ -47,7 +47,7 @@ export function proof<Inputs extends KindInputs, Realm extends Place>(
     async diff(_id, olds, news) {
       const inputs = asked(news);
       const names = new Set([...Object.keys(asked(olds)), ...Object.keys(inputs)]);
-      // Unknown in a preview where one of the others changes: that is where the change is shown, not here.
+      // Unknown in a preview in which another resource changes. The change is shown there, not here.
       const isKnown = (name: string) => name !== "__after" || !hasUnknown(inputs[name]);
       const isOutput = (name: string) => name === "server" || name === output;
       const changed = [...names].filter(

@@ -25,7 +25,7 @@ export interface CheckResult {
   readonly failures?: readonly { readonly property: string; readonly reason: string }[];
 }
 
-export interface DiffResult {
+interface DiffResult {
   readonly changes: boolean;
   readonly replaces?: string[];
 }
@@ -50,7 +50,7 @@ export class PartialState extends Failure {
   }
 }
 
-/** Keeps to what the wire can carry: no `undefined` goes back, and no error with a stack. */
+/** Keeps to what the wire can carry: no `undefined`, and no error with a stack. */
 export function onTheWire(methods: Methods): Methods {
   const call = async <Result>(action: () => Promise<Result>): Promise<Result> => {
     try {
@@ -73,7 +73,7 @@ function withoutUndefined<Value>(value: Value): Value {
   return value === undefined ? value : JSON.parse(JSON.stringify(value));
 }
 
-/** Refresh and destroy run with the credentials that the last `up` recorded, which a rotation makes wrong. */
+/** Refresh and destroy log in as the last `up` did, which fails once the credentials were rotated. */
 async function withRecordedConnection<Result>(action: Promise<Result>): Promise<Result> {
   try {
     return await action;

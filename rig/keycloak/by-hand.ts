@@ -2,7 +2,7 @@
 import { type Representation, server, type TestRealm } from "./realm.ts";
 
 /** The customer's password in a realm where everything is wrong. */
-export const passwordByHand = "by hand, and wrong";
+const passwordByHand = "by hand, and wrong";
 
 /** Follows the whole guide by hand, without a mistake. */
 export async function doByHand(realm: TestRealm, password: string): Promise<void> {
