@@ -112,7 +112,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
     const { realm, client } = target;
     warnOfGuessablePassword(this, target);
 
-    const { audience, ...others } = ensured(this, name, target, args, withRole);
+    const { audience, ...others } = ensureObjects(this, name, target, args, withRole);
     const all = { audience, ...others };
     const token = args.verifyToken === false ? undefined : verified(this, name, target, args, all).token;
 
@@ -159,7 +159,7 @@ interface Ensured {
   readonly "role-mappings"?: RoleMappings;
 }
 
-function ensured(
+function ensureObjects(
   parent: ApisixEnablement,
   name: string,
   { realm, client, username, password }: Target,
@@ -197,9 +197,9 @@ function verified(
   name: string,
   { realm, client, username, password }: Target,
   { apisixDiscoveryBase, connection }: ApisixEnablementArgs,
-  ensured: Ensured,
+  objects: Ensured,
 ): TokenCheck {
-  const dependsOn: EnsuredResource[] = Object.values(ensured);
+  const dependsOn: EnsuredResource[] = Object.values(objects);
   return new TokenCheck(
     `${name}-token`,
     {
@@ -207,7 +207,7 @@ function verified(
       client,
       username,
       password,
-      roles: ensured.role ? mappedRoles : [],
+      roles: objects.role ? mappedRoles : [],
       apisixDiscoveryBase,
       connection,
       after: dependsOn.map(({ changedAt }) => changedAt),
