@@ -248,7 +248,7 @@ withGateway("the guide's list 'audience' alone enforces nothing", async (t, foun
 withGateway("the issuer trap: APISIX asks at another address than the widget", async (t, found) => {
   const { other, stack } = t.context;
   const inside = `${server.otherUrl}${server.basePath}`;
-  // The token check would say so before APISIX does (test/provider/token-check.test.ts). Here the gateway has to notice.
+  // The token check would say so before APISIX does (test/token/check.test.ts). Here the gateway has to notice.
   const trapped = await stack.project.stack("inside", { customerPassword: password, verifyToken: "false" });
   await trapped.setObject("tenants", [{ realm: other.name, apisixDiscoveryBase: inside }]);
   succeeded(t, await trapped.up());
