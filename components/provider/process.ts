@@ -28,7 +28,7 @@ export class ProviderProcess<Realm extends Place> implements Surroundings<Realm>
   readonly realmOf = (inputs: KindInputs): Realm => {
     if (this.#realmOf) return this.#realmOf(inputs);
     throw new Failure(
-      "The connection to Keycloak is not known here: @pulumi/pulumi is older than 3.141 and gives dynamic providers no configuration; install a newer one.",
+      "The connection to Keycloak is not known here: @pulumi/pulumi is older than 3.139 and gives dynamic providers no configuration; install a newer one.",
       { shared: true },
     );
   };

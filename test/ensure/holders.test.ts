@@ -1,5 +1,5 @@
-// Who holds an object, over several commands, stacks and people: the traps of DESIGN ("Ownership"), on a real
-// realm. What must never happen is that something is removed or put back that is another's by now.
+// Who holds an object, across commands, stacks and changes by hand: the pitfalls of docs/design.md ("Ownership") on
+// a real realm. Nothing may be removed or restored that has become somebody else's.
 import test from "ava";
 import { server } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
@@ -13,7 +13,7 @@ test.after.always(deleteRealm);
 const children = ["audience", "role", "user", "password", "role-mappings"];
 const elsewhere = server.otherUrl;
 
-/** All that is there and works. */
+/** Does everything exist, and does it work? */
 async function isReady(corner: Corner): Promise<boolean> {
   const [mapper, role, user] = await Promise.all([corner.mapper(), corner.role(), corner.user()]);
   return (
@@ -26,7 +26,7 @@ async function isReady(corner: Corner): Promise<boolean> {
 }
 
 test.serial(
-  "one stack: up makes all, again changes nothing, destroy leaves the realm as it was",
+  "one stack: up creates all, a second up changes nothing, destroy leaves the realm as it was",
   async (t) => {
     const corner = await Corner.of(t);
     const before = await corner.realm.snapshot();
@@ -34,7 +34,7 @@ test.serial(
     t.deepEqual(
       (await stack.preview(...corner.all())).map(({ name, op, plan }) => [name, op, plan]),
       children.flatMap((name) =>
-        // Its user is not there yet: in the CLI's preview these two are unknown no longer than until then.
+        // Password and role mappings are planned as well, although their user does not exist yet.
         [[name, "create", "create"]],
       ),
     );
@@ -50,7 +50,7 @@ test.serial(
 );
 
 test.serial(
-  "two stacks: the first may go before the second, and nothing is taken from under it",
+  "two stacks: destroying the first takes nothing away from the second",
   async (t) => {
     const corner = await Corner.of(t);
     const [first, second] = [new Stack(), new Stack()];
@@ -66,17 +66,17 @@ test.serial(
 
     warned();
     await first.destroy();
-    t.true(await isReady(corner), "destroying the first stack leaves all to the second");
+    t.true(await isReady(corner), "the second stack still has everything");
     t.true(warned().some((text) => /another stack has adopted it/.test(text)));
     t.deepEqual(await second.preview(...corner.all()), []);
 
     await second.destroy();
-    t.true(await isReady(corner), "the second did not make it, so it does not remove it");
+    t.true(await isReady(corner), "the second stack did not create it, so it does not remove it");
   },
 );
 
 test.serial(
-  "two stacks: the second may go first, and the first then leaves the realm as it was",
+  "two stacks: destroying the second, then the first, leaves the realm as it was",
   async (t) => {
     const corner = await Corner.of(t);
     const before = await corner.realm.snapshot();
@@ -94,7 +94,7 @@ test.serial(
 );
 
 test.serial(
-  "two stacks that want different passwords: the one that lost it shows that, and takes nothing away",
+  "two stacks with different passwords: the first shows drift, and its destroy takes nothing away",
   async (t) => {
     const corner = await Corner.of(t);
     const [first, second] = [new Stack(), new Stack()];
@@ -143,7 +143,7 @@ test.serial(
 );
 
 test.serial(
-  "a component renamed twice, with a refresh between, still leaves the realm as it was",
+  "a component renamed twice, with a refresh in between, still leaves the realm as it was",
   async (t) => {
     const corner = await Corner.of(t);
     const before = await corner.realm.snapshot();
@@ -175,14 +175,14 @@ for (const child of children) {
       t.deepEqual(await stack.preview(...renamed), []);
       await stack.destroy();
       asBefore(t, await corner.realm.snapshot(), before);
-      // The password's label names the renamed user: its parts are left, and then go with the user.
+      // The password's label now carries the renamed user's mark. The parts are left, and go with the user.
       if (child !== "user") t.deepEqual(warned(), []);
     },
   );
 }
 
 test.serial(
-  "a renamed component that had adopted and changed things removes nothing, and names what it will not put back",
+  "renaming a component that had changed adopted objects removes nothing, and names what destroy will not restore",
   async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser({ emailVerified: false });
@@ -206,7 +206,7 @@ test.serial(
 );
 
 test.serial(
-  "a rename with a refresh in the same command still puts back what was adopted and changed",
+  "with a refresh in the same command, a rename still restores adopted objects",
   async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser({ emailVerified: false });
@@ -226,15 +226,15 @@ test.serial(
   },
 );
 
-test.serial("a rename whose end was cut off is finished by the next up", async (t) => {
+test.serial("the next up finishes a rename that was interrupted", async (t) => {
   const corner = await Corner.of(t);
   const before = await corner.realm.snapshot();
   const stack = new Stack();
   await stack.up(...corner.all({}, "old-"));
   const old = new Map(stack.state);
   await stack.up(...corner.all({}, "new-"));
-  // Killed before the old ones were deleted: both are in the state. (The marks have moved on already; that the
-  // deletes had run is the harder case of the two.)
+  // Killed before the old resources left the state, which now holds both. Their deletes have already run and moved
+  // the marks, which is the harder case.
   for (const [name, recorded] of stack.state) old.set(name, recorded);
   stack.state = old;
   await stack.up(...corner.all({}, "new-"));
@@ -243,7 +243,7 @@ test.serial("a rename whose end was cut off is finished by the next up", async (
   asBefore(t, await corner.realm.snapshot(), before);
 });
 
-test.serial("an object declared twice goes with the last of the two", async (t) => {
+test.serial("an object declared twice is removed only with the last of the two", async (t) => {
   const corner = await Corner.of(t);
   const before = await corner.realm.snapshot();
   const stack = new Stack();
@@ -257,7 +257,7 @@ test.serial("an object declared twice goes with the last of the two", async (t) 
   asBefore(t, await corner.realm.snapshot(), before);
 });
 
-test.serial("of an object declared twice the first may go", async (t) => {
+test.serial("an object declared twice survives if the first declaration goes", async (t) => {
   const corner = await Corner.of(t);
   const before = await corner.realm.snapshot();
   const stack = new Stack();
@@ -268,7 +268,7 @@ test.serial("of an object declared twice the first may go", async (t) => {
   asBefore(t, await corner.realm.snapshot(), before);
 });
 
-test.serial("what was deleted and made again by hand is left by destroy, and said so", async (t) => {
+test.serial("destroy leaves what somebody deleted and recreated by hand, and says so", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(...corner.all());
@@ -303,7 +303,7 @@ test.serial("what was deleted and made again by hand is left by destroy, and sai
 });
 
 test.serial(
-  "what was made again by hand is adopted by the next up, and from then on put back, not removed",
+  "the next up adopts what was recreated by hand; destroy then restores it and removes nothing",
   async (t) => {
     const corner = await Corner.of(t);
     const stack = new Stack();
@@ -327,7 +327,7 @@ test.serial(
   },
 );
 
-test.serial("what `before` says survives refresh, drift, update and refresh again", async (t) => {
+test.serial("the record of what was found survives refresh, drift, update and another refresh", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser({ emailVerified: false, enabled: false });
   await corner.makeMapper({ "id.token.claim": "false" });
@@ -346,7 +346,7 @@ test.serial("what `before` says survives refresh, drift, update and refresh agai
   t.like((await corner.mapper()).config, { "id.token.claim": "false", "access.token.claim": "true" });
 });
 
-test.serial("a user who is renamed in the program is made anew, and the old one removed", async (t) => {
+test.serial("another username in the program creates a new user and removes the old one", async (t) => {
   const corner = await Corner.of(t);
   const other = new Corner(corner.realm);
   t.teardown(() => other.clear());
@@ -375,7 +375,7 @@ test.serial("a user who is renamed in the program is made anew, and the old one 
 });
 
 test.serial(
-  "another server: up adopts there, and destroy removes nothing that was recorded on the earlier one",
+  "another server: up adopts there, and destroy removes nothing recorded on the earlier one",
   async (t) => {
     const corner = await Corner.of(t);
     const stack = new Stack();
@@ -407,7 +407,7 @@ test.serial("another server: destroy without an up leaves everything, and names 
   for (const text of words) t.true(text.includes(server.address) && text.includes(`${elsewhere}/auth`), text);
 });
 
-test.serial("another server by another connection namespace is another server as well", async (t) => {
+test.serial("a connection namespace for another server counts as another server too", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack({
     ...connection,
@@ -425,7 +425,7 @@ test.serial("another server by another connection namespace is another server as
   t.true(await isReady(corner));
 });
 
-test.serial("a refresh while the stack talks to another server keeps the state's word", async (t) => {
+test.serial("a refresh while the stack talks to another server leaves the state as it is", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(...corner.all());

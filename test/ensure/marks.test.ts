@@ -1,4 +1,4 @@
-// The owner mark of a user is the label of its own password credential, which the user can edit: that must gain nothing.
+// A user's owner mark is the label of its password credential. The user can edit it, and must gain nothing by that.
 import test from "ava";
 import { markOf } from "../../components/ensure/marks.ts";
 import { server } from "../../rig/keycloak/realm.ts";
@@ -26,13 +26,13 @@ async function relabel(corner: Corner, label: string): Promise<void> {
 for (const [what, forged] of [
   ["the bare word", (mark: string) => `${mark} (created)`],
   ["the mark as the key", (mark: string) => `${mark} (created ${mark})`],
-  ["the key of a mark that was planted before", (mark: string) => `${mark} (created a key of my own)`],
+  ["the key of a planted mark", (mark: string) => `${mark} (created a key of my own)`],
   ["the mark's hash as the key", (mark: string) => `${mark} (created ${mark.split(" ")[1]})`],
 ] as const) {
-  test.serial(`an adopted user that claims to be ours, with ${what}, is not deleted`, async (t) => {
+  test.serial(`an adopted user that claims to be ours with ${what} is not deleted`, async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser({ emailVerified: false });
-    // A mark that was there before proves nothing either.
+    // A mark from before the adoption proves nothing either.
     await relabel(corner, markOf("a key of my own"));
     const stack = new Stack();
     await stack.up(corner.customer(), corner.password());

@@ -1,4 +1,4 @@
-// Two stacks that make the same realm ready at the same moment: both end well, and nothing of either is lost.
+// Two stacks make the same realm ready at the same time: both succeed, and neither loses anything.
 import test from "ava";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
@@ -11,7 +11,7 @@ test.after.always(deleteRealm);
 const rounds = 5;
 
 test.serial(
-  `two ups at once on an untouched realm, ${rounds} times: both end well, nothing is there twice`,
+  `two ups at once on an untouched realm, ${rounds} times: both succeed, and nothing exists twice`,
   async (t) => {
     for (let round = 0; round < rounds; round += 1) {
       const corner = await Corner.of(t);
@@ -23,7 +23,7 @@ test.serial(
       const { protocolMappers } = await corner.realm.client();
       t.is(protocolMappers.filter(({ name }: { name: string }) => name === corner.mapperName).length, 1);
 
-      // Who wrote last holds the marks; one more round, and both are at rest.
+      // The last writer holds the marks. After one more round neither stack has anything left to do.
       for (const stack of stacks) await stack.up(...program);
       for (const stack of stacks) t.deepEqual(await stack.preview(...program), [], `round ${round}`);
 

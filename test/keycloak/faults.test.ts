@@ -1,6 +1,6 @@
-// Networks, proxies and servers that fail: what passes is ridden out and every write takes effect exactly once; what
-// lasts fails within the stated time, in one sentence. `npm run test:faults` runs the long form too: each request of
-// an up and a destroy in turn, with each fault, on HTTP and on TCP, and restart.test.ts.
+// Failing networks, proxies and servers. Temporary failures are retried, and every write takes effect exactly once.
+// Lasting ones end within the stated time, with one sentence. `npm run test:faults` adds the long form: each
+// request of an up and a destroy in turn, with each fault, on HTTP and on TCP, and restart.test.ts.
 import test, { type ExecutionContext } from "ava";
 import { type Decide, type Fault, FaultyProxy, type Seen } from "../../rig/faults/faulty-proxy.ts";
 import { ToxicProxy, toxiproxy } from "../../rig/faults/toxiproxy.ts";
@@ -22,12 +22,12 @@ test.after.always(async () => {
 });
 
 const long = process.env.TEST_FAULTS === "long" ? test.serial : undefined;
-/** Where there is no Go, toxiproxy cannot be built. */
+/** Without Go, toxiproxy cannot be built. */
 const onTcp = toxiproxy ? test.serial : test.serial.skip;
 
 const page = "<html><body>Something is wrong</body></html>";
 const html = { "content-type": "text/html" };
-/** Every way to fail that passes; those that are passed on have taken effect when the client sees them. */
+/** Every temporary fault. If `passedOn` is true, the request has taken effect before the client sees the fault. */
 const faults: Readonly<Record<string, Fault>> = {
   "the request lost": { passedOn: false, comes: "reset" },
   "the answer lost": { passedOn: true, comes: "reset" },
@@ -49,7 +49,7 @@ const slow: Readonly<Record<string, Fault>> = {
 const isAdmin = ({ path: at }: Seen) => at.startsWith("/admin/");
 const isWrite = (seen: Seen) => isAdmin(seen) && seen.method !== "GET";
 
-/** The fault for every other of the same requests: first it fails, then it does not. */
+/** Applies the fault to every other occurrence of the same request: it fails first, and then succeeds. */
 function firstTime(applies: (seen: Seen) => boolean, fault: Fault): Decide {
   const times = new Map<string, number>();
   return (seen) => {
@@ -68,14 +68,14 @@ function programOf(corner: Corner): Declared[] {
   return [...corner.all(), corner.tokenCheck()];
 }
 
-/** Admin events with what differs from run to run left out. */
+/** Admin events without what differs from run to run. */
 function inGeneral(events: readonly string[], corner: Corner): string[] {
   return events.map((event) =>
     event.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "*").replaceAll(corner.roleName, "ROLE"),
   );
 }
 
-/** An up and a destroy under faults: the writes are those of a faultless run, and nothing is left. */
+/** An up and a destroy under faults: the writes are those of a faultless run, and nothing is left behind. */
 async function ridesOut(t: ExecutionContext, decide: () => Decide, stack = throughProxy()): Promise<void> {
   const { ups, destroys } = await faultless();
   const corner = await Corner.of(t);
@@ -130,7 +130,7 @@ for (const name of ["the request lost", "the answer lost"]) {
   );
 }
 
-test.serial("every read, every login and every token request fails once, each in another way", async (t) => {
+test.serial("every read, every login and every token request fails once, each in a different way", async (t) => {
   const ways = Object.values(faults);
   await ridesOut(t, () => {
     const times = new Map<string, number>();
@@ -144,7 +144,7 @@ test.serial("every read, every login and every token request fails once, each in
   });
 });
 
-test.serial("Retry-After is kept to; one that is too long fails at once, and says when", async (t) => {
+test.serial("Retry-After is respected; one that is too long fails at once, and the error says how long", async (t) => {
   const corner = await Corner.of(t);
   const stack = throughProxy();
   let refusedAt = 0;
@@ -174,7 +174,7 @@ test.serial("Retry-After is kept to; one that is too long fails at once, and say
   );
 });
 
-test.serial("the admin's sessions are ended in the middle: logs in anew and goes on", async (t) => {
+test.serial("the admin's sessions end during an up: it logs in again and continues", async (t) => {
   const someone = await TestAdmin.create("an admin's password");
   t.teardown(() => someone.delete());
   const corner = await Corner.of(t);
@@ -192,7 +192,7 @@ test.serial("the admin's sessions are ended in the middle: logs in anew and goes
   t.deepEqual(await stack.preview(...programOf(corner)), []);
 });
 
-test.serial("an admin realm whose tokens live for two seconds: up takes longer, and goes on", async (t) => {
+test.serial("admin tokens that live for two seconds: an up that takes longer logs in again", async (t) => {
   const corner = await Corner.of(t);
   const password = "an admin's password";
   const username = await corner.makeRealmAdmin(t, password);
@@ -207,7 +207,7 @@ test.serial("an admin realm whose tokens live for two seconds: up takes longer, 
   let logins = 0;
   proxy.decide(async (seen) => {
     if (seen.path.endsWith("/token")) logins += 1;
-    // Longer than a token is used for: none survives a write, however fast the machine.
+    // Longer than a token is used, so every write needs a new one, however fast the machine is.
     if (isWrite(seen)) await new Promise((resolve) => setTimeout(resolve, 1700));
     return undefined;
   });
@@ -217,7 +217,7 @@ test.serial("an admin realm whose tokens live for two seconds: up takes longer, 
   t.deepEqual(await stack.preview(...program), []);
 });
 
-test.serial("a token that is refused again and again: two new logins, then one sentence", async (t) => {
+test.serial("a token that is refused repeatedly: two new logins, then one sentence", async (t) => {
   const corner = await Corner.of(t);
   proxy.decide((seen) => (isAdmin(seen) ? { passedOn: false, comes: { status: 401 } } : undefined));
   const error = await t.throwsAsync(throughProxy().preview(corner.realmRole()));
@@ -225,7 +225,7 @@ test.serial("a token that is refused again and again: two new logins, then one s
   t.is(proxy.seen.filter(({ path: at }) => at.endsWith("/token")).length, 3);
 });
 
-/** What a person gets to read: sentences, no stack, no secret. */
+/** What people get to read: sentences, no stack, no secret. */
 function readable(t: ExecutionContext, error: Error): void {
   t.notRegex(error.message, /\n\s+at |Unexpected failure|undefined|\[object/);
   for (const secret of [server.password, configured, "the-clients-secret"]) {
@@ -234,11 +234,11 @@ function readable(t: ExecutionContext, error: Error): void {
 }
 
 test.serial(
-  "somebody maps a role at the same moment, and Keycloak refuses all: the rest is mapped",
+  "somebody maps a role at the same time, and Keycloak refuses all: the rest is mapped",
   async (t) => {
     const corner = await Corner.of(t);
     let refused = 0;
-    // What Keycloak answers to the later of two such requests that overlap.
+    // Keycloak's answer to the later of two overlapping requests.
     proxy.decide(async (seen) => {
       if (!isWrite(seen) || !seen.path.endsWith("/role-mappings/realm") || refused++ > 0) return undefined;
       await corner.map("offline_access");
@@ -256,7 +256,7 @@ test.serial(
 );
 
 test.serial(
-  "lasting faults: given up after a few attempts, in one sentence that says what to do",
+  "lasting faults: a few attempts, then one sentence that says what to do",
   async (t) => {
     const corner = await Corner.of(t);
     const lasting: readonly [Fault, RegExp][] = [
@@ -281,7 +281,7 @@ test.serial(
         throughProxy({ "keycloak:clientTimeout": "1" }).preview(...programOf(corner)),
         { instanceOf: CheckFailure },
       );
-      // How long that takes is retry.test.ts's business, on a clock of its own.
+      // retry.test.ts tests how long that takes, on a clock of its own.
       t.true(proxy.seen.length <= 3, `${proxy.seen.length} requests`);
       t.regex(error.message, words);
       t.is(error.message.split("\n").length, 1, error.message);
@@ -290,7 +290,7 @@ test.serial(
   },
 );
 
-test.serial("the very first request gets no answer: asked once more", async (t) => {
+test.serial("the very first request gets no answer: it is sent once more", async (t) => {
   const corner = await Corner.of(t);
   proxy.decide((_seen, index) => (index === 0 ? { passedOn: false, comes: "silence" } : undefined));
   const steps = await throughProxy({ "keycloak:clientTimeout": "5" }).preview(...programOf(corner));
@@ -298,7 +298,7 @@ test.serial("the very first request gets no answer: asked once more", async (t) 
 });
 
 test.serial(
-  "Keycloak dies in the middle: waited for once, then one sentence; the next up goes on",
+  "Keycloak dies during an up: one wait, then one sentence; the next up continues",
   async (t) => {
     const corner = await Corner.of(t);
     const before = await corner.realm.snapshot();
@@ -324,7 +324,7 @@ test.serial(
   },
 );
 
-test.serial("a write of unclear outcome that stays unclear says so, and the next up finds out", async (t) => {
+test.serial("the outcome of a write stays unclear: the error says so, and the next up finds out", async (t) => {
   const corner = await Corner.of(t);
   const stack = throughProxy({ "keycloak:clientTimeout": "2" });
   let dead = false;
@@ -343,7 +343,7 @@ test.serial("a write of unclear outcome that stays unclear says so, and the next
   t.is(await corner.role(), undefined, "its mark proves that it is ours");
 });
 
-onTcp("refused for two seconds in the middle: waited for", async (t) => {
+onTcp("connections refused for two seconds during an up: it waits", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack({ ...connection, "keycloak:url": toxic?.url ?? "", "keycloak:clientTimeout": "3" });
   const writes = await corner.writes(async () => {
@@ -358,7 +358,7 @@ onTcp("refused for two seconds in the middle: waited for", async (t) => {
   t.deepEqual(await stack.preview(...programOf(corner)), []);
 });
 
-onTcp("a port that nobody listens on: named, and what to check", async (t) => {
+onTcp("nobody listens on the port: the error says so, and what to check", async (t) => {
   const corner = await Corner.of(t);
   await toxic?.refuse();
   t.teardown(() => toxic?.refuse(false));

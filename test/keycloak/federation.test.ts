@@ -1,4 +1,4 @@
-// A customer who comes from a read-only user federation: what can be ensured is, and what cannot is said.
+// A customer from a read-only user federation: what can be ensured is ensured, and an error names the rest.
 import test, { type ExecutionContext } from "ava";
 import { TestRealm } from "../../rig/keycloak/realm.ts";
 import { federate, startDirectory } from "../../rig/servers/directory.ts";
@@ -18,7 +18,7 @@ async function federated(t: ExecutionContext, password: string): Promise<Corner>
   return corner;
 }
 
-test.serial("with the configured password: adopted, proven, watched and given back", async (t) => {
+test.serial("with the configured password: adopted, verified, checked for drift, and restored", async (t) => {
   const corner = await federated(t, configured);
   const before = { ...(await corner.user()), attributes: undefined };
   const program = [...corner.all(), corner.tokenCheck()];
@@ -44,7 +44,7 @@ test.serial("with the configured password: adopted, proven, watched and given ba
   t.deepEqual(warned(), []);
 });
 
-test.serial("with another password: named, nothing lost, and the next up goes on", async (t) => {
+test.serial("with another password: the error says so, nothing is lost, and the next up continues", async (t) => {
   const corner = await federated(t, "the directory's");
   const before = { ...(await corner.user()), attributes: undefined };
   const stack = new Stack();

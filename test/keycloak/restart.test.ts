@@ -1,5 +1,5 @@
-// Keycloak itself is restarted in the middle of an up, as an upgrade of the server does it. Takes minutes, so it runs
-// with `npm run test:faults` only.
+// Keycloak itself restarts during an up, as it does when the server is upgraded. This takes minutes, so it runs
+// only with `npm run test:faults`.
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -12,7 +12,7 @@ import { connection, Stack } from "../support/engine.ts";
 
 const long = process.env.TEST_FAULTS === "long" ? test.serial : test.serial.skip;
 
-long("Keycloak is restarted in the middle of an up, which waits and goes on", async (t) => {
+long("Keycloak restarts during an up, which waits and continues", async (t) => {
   const home = await mkdtemp(path.join(tmpdir(), "keycloak-restarted-"));
   const options = { home, adminUser: server.username, adminPassword: server.password };
   const own = await startKeycloak(options);

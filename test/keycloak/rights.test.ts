@@ -1,5 +1,5 @@
-// Who may do it: admins of the whole server, and service accounts of the realm itself with the least roles that
-// suffice. Each is shown to be needed, and all together to be enough.
+// Which rights are enough: those of an admin of the whole server, or a few roles for a service account of the
+// realm. Each of these roles is shown to be needed, and all together to be enough.
 import { randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import { admin } from "../../rig/keycloak/realm.ts";
@@ -14,7 +14,7 @@ test.after.always(deleteRealm);
 const needed = ["manage-users", "manage-clients", "manage-realm"];
 const toWatch = ["view-users", "view-clients", "view-realm"];
 
-/** A connection as a service account of the realm with these roles of its client realm-management. */
+/** A connection as a service account of the realm that has these roles of the client realm-management. */
 async function serviceAccount(
   t: ExecutionContext,
   roles: readonly string[],
@@ -73,7 +73,7 @@ test.serial(`a service account with ${needed.join(", ")} can do everything`, asy
 });
 
 for (const missing of needed) {
-  test.serial(`without ${missing} it is refused, in words, and the role is named`, async (t) => {
+  test.serial(`without ${missing} it is refused, and the error names the role`, async (t) => {
     const corner = await Corner.of(t);
     const stack = new Stack(
       await serviceAccount(
@@ -87,7 +87,7 @@ for (const missing of needed) {
   });
 }
 
-test.serial(`${toWatch.join(", ")} are enough to watch for drift, and change nothing`, async (t) => {
+test.serial(`${toWatch.join(", ")} are enough to watch for drift, but not to change anything`, async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(...corner.all(), corner.tokenCheck());
@@ -107,7 +107,7 @@ test.serial(`${toWatch.join(", ")} are enough to watch for drift, and change not
 });
 
 test.serial(
-  "an admin of the whole server needs the realm role 'admin' of realm master, or the same roles there",
+  "an admin in realm master without the realm role 'admin' needs only the same three roles",
   async (t) => {
     const corner = await Corner.of(t);
     const username = `a-${randomBytes(4).toString("hex")}`;

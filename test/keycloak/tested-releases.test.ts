@@ -1,4 +1,4 @@
-// What the server says of its release, and to whom.
+// Which admins learn the server's release.
 import test from "ava";
 import { Sessions } from "../../components/keycloak/sessions.ts";
 import { Corner, deleteRealm, sharedRealm } from "../support/corner.ts";
@@ -17,11 +17,11 @@ function versionAs(config: Readonly<Record<string, string>>): Promise<string | u
   return sessions.realm("master").session.release();
 }
 
-test.serial("told to an admin of the server", async (t) => {
+test.serial("an admin of the server learns the release", async (t) => {
   t.is(await versionAs(connection), process.env.TEST_KEYCLOAK_VERSION);
 });
 
-test.serial("told to an admin of one realm with the rights that README asks for", async (t) => {
+test.serial("an admin of one realm with the rights that the README asks for learns the release", async (t) => {
   const corner = await Corner.of(t);
   const password = "an admin's password";
   const username = await corner.makeRealmAdmin(t, password, [
@@ -36,6 +36,6 @@ test.serial("told to an admin of one realm with the rights that README asks for"
   );
 });
 
-test.serial("nothing where the server cannot be asked", async (t) => {
+test.serial("a server that cannot be reached has no known release", async (t) => {
   t.is(await versionAs({ ...connection, "keycloak:url": "http://localhost:9" }), undefined);
 });

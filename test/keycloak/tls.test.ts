@@ -1,5 +1,5 @@
-// The way to Keycloak by https: a private authority that is known, one that is not, and redirects, which never carry
-// credentials to another host. A TLS proxy of the test's own stands before the real Keycloak.
+// Keycloak over https: a private authority that is known, one that is not, and redirects, which never carry
+// credentials to another host. The test puts a TLS proxy of its own in front of the real Keycloak.
 import { createServer, type RequestListener, request } from "node:http";
 import https from "node:https";
 import type { AddressInfo, Server } from "node:net";
@@ -14,7 +14,7 @@ test.before(async () => {
 });
 test.after.always(deleteRealm);
 
-/** Hands every request on to the real Keycloak. */
+/** Forwards every request to the real Keycloak. */
 const toKeycloak: RequestListener = (incoming, outgoing) => {
   const onward = request(
     new URL(incoming.url ?? "/", server.url),
@@ -44,7 +44,7 @@ async function tlsProxy(t: ExecutionContext, authority: Authority, host = "local
 }
 
 test.serial(
-  "https with a private authority: known it is trusted, unknown or wrong it is refused in words",
+  "https with a private authority: trusted if configured, refused if unknown or wrong",
   async (t) => {
     const corner = await Corner.of(t);
     const [authority, other] = await Promise.all([makeAuthority(), makeAuthority()]);
@@ -64,7 +64,7 @@ test.serial(
       );
       await t.throwsAsync(stack.destroy(), { message: /unknown authority/ });
     }
-    t.truthy(await corner.user(), "what cannot be told is left");
+    t.truthy(await corner.user(), "a destroy that cannot look removes nothing");
 
     stack.config = { ...secure, "keycloak:tlsInsecureSkipVerify": "true" };
     t.deepEqual(await stack.preview(...corner.all()), []);
@@ -73,7 +73,7 @@ test.serial(
   },
 );
 
-test.serial("a certificate for another host is refused in words", async (t) => {
+test.serial("a certificate for another host is refused, and the error says so", async (t) => {
   const corner = await Corner.of(t);
   const authority = await makeAuthority();
   const url = await tlsProxy(t, authority, "keycloak.example.org");
@@ -86,7 +86,7 @@ test.serial("a certificate for another host is refused in words", async (t) => {
 });
 
 for (const status of [301, 302, 307, 308]) {
-  test.serial(`a redirect (${status}) is named, and nothing is sent on to where it leads`, async (t) => {
+  test.serial(`a redirect (${status}) is an error, and nothing is sent to its target`, async (t) => {
     const corner = await Corner.of(t);
     const arrived: string[] = [];
     const elsewhere = createServer(({ url, headers }, answer) => {
@@ -103,7 +103,7 @@ for (const status of [301, 302, 307, 308]) {
     const url = `http://localhost:${await listening(t, before)}`;
     const stack = new Stack({ ...connection, "keycloak:url": url });
 
-    // Everything; only what comes after the login; only where the customer's password is sent.
+    // Redirected are all requests, then only those after the login, and last the one with the customer's password.
     for (redirect of [/./, /\/admin\//]) {
       const error = await t.throwsAsync(stack.preview(...corner.all()));
       t.true(error.message.includes(`the server redirects (${status} to ${target})`), error.message);

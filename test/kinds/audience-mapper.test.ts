@@ -1,4 +1,4 @@
-// The Audience mapper on a real client: made, adopted, watched, put right, put back.
+// The Audience mapper on a real client: created, adopted, checked for drift, corrected and restored.
 import test from "ava";
 import { asBefore, Corner, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { CheckFailure, Stack } from "../support/engine.ts";
@@ -14,7 +14,7 @@ const right = {
   "id.token.claim": "true",
   "introspection.token.claim": "true",
 };
-/** Each field wrong, and the words for it. */
+/** A wrong value for each field, and how a preview words it. */
 const wrong: Record<string, { config?: object; rest?: object; words: string }> = {
   protocolMapper: {
     rest: { protocolMapper: "oidc-hardcoded-claim-mapper" },
@@ -33,7 +33,7 @@ const wrong: Record<string, { config?: object; rest?: object; words: string }> =
 };
 const ownerMark = "keycloak-apisix.owner";
 
-test.serial("made where there is none, with every field of the guide, and removed again", async (t) => {
+test.serial("a missing mapper is created with every field of the guide, and removed by destroy", async (t) => {
   const corner = await Corner.of(t);
   const before = await corner.realm.snapshot();
   const stack = new Stack();
@@ -49,7 +49,7 @@ test.serial("made where there is none, with every field of the guide, and remove
   t.deepEqual(warned(), []);
 });
 
-test.serial("one that is right is adopted, and left, without a write", async (t) => {
+test.serial("a correct mapper is adopted and left alone, without a write", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeMapper({ "lightweight.claim": "false" });
   const before = await corner.realm.snapshot();
@@ -69,7 +69,7 @@ test.serial("one that is right is adopted, and left, without a write", async (t)
 });
 
 for (const [field, { config = {}, rest = {}, words }] of Object.entries(wrong)) {
-  test.serial(`adopted with a wrong ${field}: named, put right, and put back as it was`, async (t) => {
+  test.serial(`adopting with a wrong ${field}: shown, corrected, and restored by destroy`, async (t) => {
     const corner = await Corner.of(t);
     await corner.makeMapper({ ...config, "lightweight.claim": "true" }, rest);
     const before = await corner.realm.snapshot();
@@ -80,14 +80,14 @@ for (const [field, { config = {}, rest = {}, words }] of Object.entries(wrong)) 
     await stack.up(corner.audience());
     const { config: now } = await corner.mapper();
     t.like(now, right);
-    t.is(now["lightweight.claim"], "true", "a key that is not ours stays");
+    t.is(now["lightweight.claim"], "true", "a key that is not ours is kept");
     t.deepEqual(await stack.preview(corner.audience()), []);
     await stack.destroy();
     asBefore(t, await corner.realm.snapshot(), before);
     t.deepEqual(warned(), []);
   });
 
-  test.serial(`a changed ${field} is named, alone, and put right by the next up`, async (t) => {
+  test.serial(`a changed ${field} is the only drift shown, and the next up corrects it`, async (t) => {
     const corner = await Corner.of(t);
     const stack = new Stack();
     const program = [corner.audience(), corner.realmRole()];
@@ -105,7 +105,7 @@ for (const [field, { config = {}, rest = {}, words }] of Object.entries(wrong)) 
   });
 }
 
-test.serial("a field that is not there at all counts as wrong, and is taken away again", async (t) => {
+test.serial("a missing field counts as wrong, and destroy removes it again", async (t) => {
   const corner = await Corner.of(t);
   const { id } = await corner.realm.client();
   await corner.realm.admin("POST", `/clients/${id}/protocol-mappers/models`, {
@@ -125,7 +125,7 @@ test.serial("a field that is not there at all counts as wrong, and is taken away
   t.deepEqual(await corner.mapper(), before);
 });
 
-test.serial("drift that comes back is named again", async (t) => {
+test.serial("drift that comes back is shown as recurring", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(corner.audience());
@@ -136,7 +136,7 @@ test.serial("drift that comes back is named again", async (t) => {
   t.deepEqual(step?.drift, { "id.token.claim": "false, should be true (again)" });
 });
 
-test.serial("deleted by hand: named as missing, and made again", async (t) => {
+test.serial("deleted by hand: shown as missing, and recreated by up", async (t) => {
   const corner = await Corner.of(t);
   const before = await corner.realm.snapshot();
   const stack = new Stack();
@@ -153,7 +153,7 @@ test.serial("deleted by hand: named as missing, and made again", async (t) => {
   asBefore(t, await corner.realm.snapshot(), before);
 });
 
-test.serial("deleted by hand, then destroyed: done, without a word", async (t) => {
+test.serial("deleted by hand: destroy succeeds without a warning", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(corner.audience());
@@ -162,7 +162,7 @@ test.serial("deleted by hand, then destroyed: done, without a word", async (t) =
   t.deepEqual(warned(), []);
 });
 
-test.serial("deleted by hand, then refreshed: gone from the state, and made again by up", async (t) => {
+test.serial("deleted by hand: refresh drops it from the state, and up recreates it", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(corner.audience());
@@ -171,7 +171,7 @@ test.serial("deleted by hand, then refreshed: gone from the state, and made agai
   t.like((await stack.up(corner.audience()))[0], { op: "create", plan: "create" });
 });
 
-test.serial("its owner mark taken off by hand: named, and destroy leaves it", async (t) => {
+test.serial("owner mark removed by hand: shown as drift, and destroy leaves the mapper", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(corner.audience());
@@ -191,7 +191,7 @@ test.serial("its owner mark taken off by hand: named, and destroy leaves it", as
 });
 
 test.serial(
-  "adopted, put right, then changed by somebody: that field stays, the others go back",
+  "adopted, corrected, then changed by hand: that field stays, the others are restored",
   async (t) => {
     const corner = await Corner.of(t);
     await corner.makeMapper({ "id.token.claim": "false", "included.client.audience": "account" });
@@ -211,7 +211,7 @@ test.serial(
 );
 
 test.serial(
-  "a mapper of another name or on another client is made anew, and the old one removed",
+  "another mapper name in the program creates a new mapper and removes the old one",
   async (t) => {
     const corner = await Corner.of(t);
     const other = new Corner(corner.realm);
@@ -227,7 +227,7 @@ test.serial(
   },
 );
 
-test.serial("the client's secret changed by hand: the output follows with the next up", async (t) => {
+test.serial("client secret rotated by hand: the next up updates the output", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(corner.audience());
@@ -239,7 +239,7 @@ test.serial("the client's secret changed by hand: the output follows with the ne
   t.deepEqual(await stack.preview(corner.audience()), []);
 });
 
-test.serial("a public client: a warning, and no secret in the outputs", async (t) => {
+test.serial("a public client gets a warning, and its outputs hold no secret", async (t) => {
   const corner = await Corner.of(t);
   await corner.realm.admin("POST", "/clients", { clientId: "public-one", publicClient: true });
   const stack = new Stack();
@@ -249,7 +249,7 @@ test.serial("a public client: a warning, and no secret in the outputs", async (t
   await stack.destroy();
 });
 
-test.serial("a bearer-only client is refused in words", async (t) => {
+test.serial("a bearer-only client is refused, and the error says what to do", async (t) => {
   const corner = await Corner.of(t);
   await corner.realm.admin("POST", "/clients", { clientId: "bearer", bearerOnly: true });
   const error = await t.throwsAsync(new Stack().preview(corner.audience({ client: "bearer" })), {

@@ -1,4 +1,4 @@
-// The password on a real user: set only when it has to be, and never guessed at.
+// The password of a real user: set only if necessary, and never guessed.
 import { pbkdf2Sync, randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import { FaultyProxy } from "../../rig/faults/faulty-proxy.ts";
@@ -21,7 +21,7 @@ async function settings(t: ExecutionContext, changes: Record<string, unknown>): 
   await realm.admin("PUT", "", changes);
 }
 
-/** A password as an import brings it, with everything but the password itself. */
+/** A password credential as an import has it: hashed, without the password itself. */
 function hashed(value: string): object {
   const salt = randomBytes(16);
   const hashIterations = 27_500;
@@ -33,7 +33,7 @@ function hashed(value: string): object {
   };
 }
 
-test.serial("set where there is none, not temporary, and taken away again", async (t) => {
+test.serial("a missing password is set as permanent, and removed by destroy", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser({ password: null });
   const before = await corner.realm.snapshot();
@@ -50,7 +50,7 @@ test.serial("set where there is none, not temporary, and taken away again", asyn
 });
 
 test.serial(
-  "one that is right is adopted, and left, without a write, even where no password may be used twice",
+  "a correct password is adopted without a write, even if the policy forbids reuse",
   async (t) => {
     await settings(t, { passwordPolicy: "passwordHistory(3)" });
     const corner = await Corner.of(t);
@@ -69,7 +69,7 @@ test.serial(
   },
 );
 
-test.serial("right, and changed in nothing but its date: seen as changed, and not set again", async (t) => {
+test.serial("reset by hand to the same password: shown as drift, but not set again", async (t) => {
   await settings(t, { passwordPolicy: "passwordHistory(3)" });
   const corner = await Corner.of(t);
   await corner.makeUser({ password: "another" });
@@ -84,7 +84,7 @@ test.serial("right, and changed in nothing but its date: seen as changed, and no
   t.deepEqual(await stack.preview(corner.password()), []);
 });
 
-test.serial("a wrong one is set when adopting, and destroy says that it stays", async (t) => {
+test.serial("adopting replaces a wrong password, and destroy says that it stays", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser({ password: "somebody's" });
   const stack = new Stack();
@@ -101,7 +101,7 @@ test.serial("a wrong one is set when adopting, and destroy says that it stays", 
   );
 });
 
-test.serial("changed by somebody: shown with the time, without a login, and set again", async (t) => {
+test.serial("reset by hand: the preview shows when, without a login, and up sets it again", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   const program = [corner.customer(), corner.password(), corner.roleMappings({ roles: ["offline_access"] })];
@@ -118,10 +118,10 @@ test.serial("changed by somebody: shown with the time, without a login, and set 
   t.true(await corner.canLogIn(configured));
   t.deepEqual(await stack.preview(...program), []);
   await stack.destroy();
-  t.is(await corner.user(), undefined, "the owner mark is on the new password as well");
+  t.is(await corner.user(), undefined, "the new password carries the owner mark too");
 });
 
-test.serial("changed in the configuration: an update that tells why, and no secret in it", async (t) => {
+test.serial("changed in the configuration: the preview names the input, and shows no secret", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(corner.customer(), corner.password());
@@ -136,7 +136,7 @@ test.serial("changed in the configuration: an update that tells why, and no secr
   t.is(await corner.user(), undefined);
 });
 
-test.serial("set by hand to what the configuration says next: not set again", async (t) => {
+test.serial("set by hand first and configured later: not set again", async (t) => {
   await settings(t, { passwordPolicy: "passwordHistory(3)" });
   const corner = await Corner.of(t);
   const stack = new Stack();
@@ -162,7 +162,7 @@ test.serial("deleted by hand: shown as missing, and set again", async (t) => {
 });
 
 test.serial(
-  "the right one, but temporary: shown in words, made lasting, and temporary again after destroy",
+  "correct but temporary: shown, made permanent, and temporary again after destroy",
   async (t) => {
     await settings(t, { passwordPolicy: "passwordHistory(3)" });
     const corner = await Corner.of(t);
@@ -180,7 +180,7 @@ test.serial(
   },
 );
 
-test.serial("a wrong and temporary one is set, not temporary", async (t) => {
+test.serial("a wrong, temporary password is replaced by a permanent one", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser({ password: "somebody's", temporary: true });
   const stack = new Stack();
@@ -190,7 +190,7 @@ test.serial("a wrong and temporary one is set, not temporary", async (t) => {
   t.deepEqual((await corner.user()).requiredActions, ["UPDATE_PASSWORD"]);
 });
 
-test.serial("required actions are cleared and put back; setting up OTP is not ours to clear", async (t) => {
+test.serial("required actions are cleared and later restored; a pending OTP setup is left alone", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser({ requiredActions: ["VERIFY_EMAIL", "CONFIGURE_TOTP", "UPDATE_PROFILE"] });
   const stack = new Stack();
@@ -205,7 +205,7 @@ test.serial("required actions are cleared and put back; setting up OTP is not ou
   ]);
 });
 
-test.serial("a required action that somebody adds is drift of the password alone", async (t) => {
+test.serial("a required action added by hand is drift of the password only", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   const program = [corner.customer(), corner.password()];
@@ -219,7 +219,7 @@ test.serial("a required action that somebody adds is drift of the password alone
   t.deepEqual(await stack.preview(...program), []);
 });
 
-test.serial("a password that the realm's policy refuses: said so, and the password not", async (t) => {
+test.serial("a password that the policy refuses: the error says why, without the password", async (t) => {
   await settings(t, { passwordPolicy: "length(40)" });
   const corner = await Corner.of(t);
   const stack = new Stack();
@@ -235,7 +235,7 @@ test.serial("a password that the realm's policy refuses: said so, and the passwo
   t.is(await corner.user(), undefined);
 });
 
-test.serial("a policy that refuses when adopting leaves the user as it was found", async (t) => {
+test.serial("the policy refuses the password while adopting: destroy leaves the user as it was", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser({ password: "somebody's", requiredActions: ["VERIFY_EMAIL"] });
   const before = await corner.realm.snapshot();
@@ -243,7 +243,7 @@ test.serial("a policy that refuses when adopting leaves the user as it was found
   await settings(t, { passwordPolicy: "length(40)" });
   const stack = new Stack();
   await t.throwsAsync(stack.up(corner.password()), { message: /password policy/ });
-  t.true(stack.state.has("password"), "what is known so far is in the state");
+  t.true(stack.state.has("password"), "the state keeps what is known so far");
   await corner.realm.admin("PUT", "", { passwordPolicy: given.passwordPolicy ?? "" });
   warned();
   await stack.destroy();
@@ -251,7 +251,7 @@ test.serial("a policy that refuses when adopting leaves the user as it was found
 });
 
 test.serial(
-  "a user locked by brute-force detection is unlocked, and said so; the password stays",
+  "a user locked by brute-force detection is unlocked with a warning; the password stays",
   async (t) => {
     await settings(t, locksOut);
     const corner = await Corner.of(t);
@@ -272,7 +272,7 @@ test.serial(
   },
 );
 
-test.serial("one failed login short of the lock: the one that tells is not one too many", async (t) => {
+test.serial("one failed login short of a lock: our own login does not lock the account", async (t) => {
   await settings(t, locksOut);
   const corner = await Corner.of(t);
   await corner.makeUser({ password: "somebody's" });
@@ -283,7 +283,7 @@ test.serial("one failed login short of the lock: the one that tells is not one t
 });
 
 test.serial(
-  "others log the user in at the same moment, so that Keycloak answers as to a wrong password: it is not believed",
+  "a concurrent login makes Keycloak reject the correct password: it is not set again",
   async (t) => {
     await settings(t, { bruteForceProtected: true });
     const corner = await Corner.of(t);
@@ -291,7 +291,7 @@ test.serial(
     const credential = await corner.passwordCredential();
     const proxy = await FaultyProxy.start();
     t.teardown(() => proxy.stop());
-    // Keycloak's own answer to whoever comes while another login is under way, which it does not count.
+    // Keycloak's answer while another login of the same user is in progress. It counts no failed login for it.
     const body = '{"error":"invalid_grant","error_description":"Invalid user credentials"}';
     const refused = { status: 401, headers: { "content-type": "application/json" }, body };
     const login = `/realms/${corner.realm.name}/protocol/openid-connect/token`;
@@ -308,7 +308,7 @@ test.serial(
   },
 );
 
-test.serial("looking does not count as a failed login", async (t) => {
+test.serial("previews do not count as failed logins", async (t) => {
   await settings(t, { bruteForceProtected: true, failureFactor: 2 });
   const corner = await Corner.of(t);
   await corner.makeUser({ password: "somebody's" });
@@ -321,11 +321,11 @@ test.serial("looking does not count as a failed login", async (t) => {
   await stack.up(corner.password());
   await corner.resetPassword("somebody's");
   for (let i = 0; i < 3; i += 1) await stack.preview(corner.password());
-  t.true((await failures()) <= 1, "one login tells, when adopting");
+  t.true((await failures()) <= 1, "adopting takes one login at most");
 });
 
 test.serial(
-  "a user with OTP set up: a login cannot tell, so the password is left, and said so",
+  "with OTP set up, no login can check the password: it is left alone, with a warning",
   async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser();
@@ -341,12 +341,12 @@ test.serial(
     t.is((await stack.preview(corner.password()))[0]?.op, "update");
     t.regex(warned().join("\n"), /has no OTP any more: an 'up' checks whether/);
     await stack.up(corner.password());
-    t.true(await corner.canLogIn(configured), "now that a login tells");
+    t.true(await corner.canLogIn(configured), "set, because a login can check it again");
     t.deepEqual(await stack.preview(corner.password()), []);
   },
 );
 
-test.serial("OTP set up after the last up: shown, since customers get no token any more", async (t) => {
+test.serial("OTP set up after the last up: shown, because customers no longer get a token", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser();
   const stack = new Stack();
@@ -357,14 +357,14 @@ test.serial("OTP set up after the last up: shown, since customers get no token a
 });
 
 test.serial(
-  "expired by the realm's policy: shown, and set anew, so that customers get tokens again",
+  "expired by the realm's policy: shown, and set again, which lets customers log in",
   async (t) => {
     await settings(t, { passwordPolicy: "forceExpiredPasswordChange(30)" });
     const corner = await Corner.of(t);
     await corner.makeUser();
     const longAgo = Date.now() - 40 * 86_400_000;
     await corner.importAgain({ ...hashed(configured), createdDate: longAgo });
-    t.false(await corner.canLogIn(configured), "the right one, and no token");
+    t.false(await corner.canLogIn(configured), "correct, but no token");
     const stack = new Stack();
     const [step] = await stack.preview(corner.password());
     t.like(step, { plan: "adopt" });
@@ -378,7 +378,7 @@ test.serial(
   },
 );
 
-test.serial("no session is left behind by the login that tells", async (t) => {
+test.serial("the login that checks the password leaves no session behind", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser();
   await new Stack().up(corner.password());
@@ -386,13 +386,13 @@ test.serial("no session is left behind by the login that tells", async (t) => {
   t.deepEqual(await corner.realm.admin("GET", `/users/${id}/sessions`), []);
 });
 
-test.serial("the user missing: said so, with nothing changed", async (t) => {
+test.serial("a missing user: the error says so", async (t) => {
   const corner = await Corner.of(t);
   const error = await t.throwsAsync(new Stack().up(corner.password()));
   t.regex(error.message, /^Ensuring password of user .* failed: the user is not there/);
 });
 
-test.serial("the earlier password's place in the state is a time, never a password", async (t) => {
+test.serial("the state keeps when the earlier password was set, never a password", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser({ password: "somebody's" });
   const stack = new Stack();

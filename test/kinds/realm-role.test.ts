@@ -1,4 +1,4 @@
-// The realm role: looked up, made only where it is missing, never changed where it was found.
+// The realm role: looked up, created only if it is missing, never changed if it exists.
 import test from "ava";
 import { FaultyProxy } from "../../rig/faults/faulty-proxy.ts";
 import { server } from "../../rig/keycloak/realm.ts";
@@ -10,7 +10,7 @@ test.before(async () => {
 });
 test.after.always(deleteRealm);
 
-test.serial("made where there is none, and removed again", async (t) => {
+test.serial("a missing role is created, and removed by destroy", async (t) => {
   const corner = await Corner.of(t);
   const before = await corner.realm.snapshot();
   const stack = new Stack();
@@ -24,7 +24,7 @@ test.serial("made where there is none, and removed again", async (t) => {
   t.deepEqual(warned(), []);
 });
 
-test.serial("one that is there is adopted as it stands, composites and all, without a write", async (t) => {
+test.serial("an existing role is adopted as it is, composites included, without a write", async (t) => {
   const corner = await Corner.of(t);
   const role = await corner.makeRole({ description: "somebody's", attributes: { of: ["others"] } });
   await corner.realm.admin("POST", `/roles-by-id/${role.id}/composites`, [
@@ -46,7 +46,7 @@ test.serial("one that is there is adopted as it stands, composites and all, with
   asBefore(t, await corner.realm.snapshot(), before);
 });
 
-test.serial("what others add to our role is no drift, and stays when a second stack adopts it", async (t) => {
+test.serial("what others add to our role is not drift, and survives adoption by a second stack", async (t) => {
   const corner = await Corner.of(t);
   const [first, second] = [new Stack(), new Stack()];
   await first.up(corner.realmRole());
@@ -67,7 +67,7 @@ test.serial("what others add to our role is no drift, and stays when a second st
   t.is(await corner.role(), undefined);
 });
 
-test.serial("deleted by hand: named as missing, and made again", async (t) => {
+test.serial("deleted by hand: shown as missing, and recreated by up", async (t) => {
   const corner = await Corner.of(t);
   const before = await corner.realm.snapshot();
   const stack = new Stack();
@@ -82,7 +82,7 @@ test.serial("deleted by hand: named as missing, and made again", async (t) => {
   asBefore(t, await corner.realm.snapshot(), before);
 });
 
-test.serial("adopted as it stood, then made anew by hand: shown once, and never removed", async (t) => {
+test.serial("adopted, then recreated by hand: shown once, and never removed", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeRole();
   const stack = new Stack();
@@ -97,7 +97,7 @@ test.serial("adopted as it stood, then made anew by hand: shown once, and never 
   t.like(await corner.role(), { id, description: "anew", attributes: {} });
 });
 
-test.serial("found on another server: adopted there, and a second up changes nothing", async (t) => {
+test.serial("moved to another server: adopted there, and the next preview shows nothing", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(corner.realmRole());
@@ -111,7 +111,7 @@ test.serial("found on another server: adopted there, and a second up changes not
 });
 
 test.serial(
-  "another role in the program: the one that is there is adopted as it stands, ours is removed",
+  "another role in the program: it is adopted as it is, and the earlier adopted one stays",
   async (t) => {
     const corner = await Corner.of(t);
     const other = new Corner(corner.realm);
@@ -124,15 +124,15 @@ test.serial(
     const program = corner.realmRole({ role: other.roleName });
     t.deepEqual(await stack.preview(program), [{ name: "role", op: "replace", plan: "adopt" }]);
     await stack.up(program);
-    t.deepEqual(await other.role(), before, "not touched");
+    t.deepEqual(await other.role(), before, "untouched");
     t.deepEqual(await stack.preview(program), []);
-    t.is((await corner.role()).id, adopted.id, "adopted, so left");
+    t.is((await corner.role()).id, adopted.id, "adopted, so it stays");
     await stack.destroy();
     t.deepEqual(await other.role(), before);
   },
 );
 
-test.serial("a role of ours that somebody else has by now is left, and the user named", async (t) => {
+test.serial("destroy leaves a role of ours that other users have, and names them", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(corner.realmRole());
@@ -149,7 +149,7 @@ test.serial("a role of ours that somebody else has by now is left, and the user 
   );
 });
 
-test.serial("a role whose name has to be escaped is found, made and removed", async (t) => {
+test.serial("a role whose name needs escaping is created, found and removed", async (t) => {
   const corner = await Corner.of(t);
   const name = `${corner.roleName} ä/ü?&#%`;
   const stack = new Stack();
@@ -160,7 +160,7 @@ test.serial("a role whose name has to be escaped is found, made and removed", as
   t.is(await corner.realm.role(name), undefined);
 });
 
-test.serial("a client role of the same name is another thing", async (t) => {
+test.serial("a client role of the same name is a different object", async (t) => {
   const corner = await Corner.of(t);
   const { id } = await corner.realm.client();
   await corner.realm.admin("POST", `/clients/${id}/roles`, { name: corner.roleName });
@@ -170,7 +170,7 @@ test.serial("a client role of the same name is another thing", async (t) => {
   t.truthy(await corner.realm.admin("GET", `/clients/${id}/roles/${corner.roleName}`));
 });
 
-test.serial("a clean realm takes six requests and one login", async (t) => {
+test.serial("the preview of a clean realm takes six requests and one login", async (t) => {
   const corner = await Corner.of(t);
   const proxy = await FaultyProxy.start();
   t.teardown(() => proxy.stop());
@@ -183,7 +183,7 @@ test.serial("a clean realm takes six requests and one login", async (t) => {
   t.is(proxy.seen.length, asked.length + 1, "one login");
 });
 
-test.serial("adopted, deleted by hand and made again by up: at rest from then on", async (t) => {
+test.serial("adopted, deleted by hand, recreated by up: nothing is left to do", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeRole();
   const stack = new Stack();
@@ -195,7 +195,7 @@ test.serial("adopted, deleted by hand and made again by up: at rest from then on
   t.deepEqual(await corner.writes(() => stack.up(...corner.all())), []);
 });
 
-test.serial("made anew and mapped again by hand: shown, adopted, and never removed", async (t) => {
+test.serial("recreated and mapped again by hand: shown, adopted, and never removed", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(...corner.all());

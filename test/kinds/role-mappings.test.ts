@@ -1,4 +1,4 @@
-// The user's own realm role mappings: those of the guide direct, those of others left alone.
+// The user's realm role mappings: the guide's roles are mapped directly, all others are left alone.
 import test from "ava";
 import { asBefore, Corner, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { CheckFailure, Stack } from "../support/engine.ts";
@@ -8,7 +8,7 @@ test.before(async () => {
 });
 test.after.always(deleteRealm);
 
-/** The guide's three, and what Keycloak gives every user. */
+/** The guide's three roles, and the default role that Keycloak gives every user. */
 const direct = (corner: Corner, ...more: string[]) =>
   [
     corner.roleName,
@@ -19,7 +19,7 @@ const direct = (corner: Corner, ...more: string[]) =>
   ].toSorted();
 
 test.serial(
-  "mapped directly, although the default roles give two of them already, and taken away again",
+  "mapped directly although the default roles include two of them, and unmapped by destroy",
   async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser();
@@ -39,7 +39,7 @@ test.serial(
   },
 );
 
-test.serial("mappings that are right are adopted, and left, without a write", async (t) => {
+test.serial("correct mappings are adopted and left alone, without a write", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser();
   await corner.makeRole();
@@ -62,7 +62,7 @@ for (const missing of [0, 1, 2]) {
     [corner.roleName, "offline_access", "uma_authorization"][missing] ?? corner.roleName;
   const what = ["customer", "offline_access", "uma_authorization"][missing];
 
-  test.serial(`adopted without ${what}: named, mapped, and taken away again; the others stay`, async (t) => {
+  test.serial(`adopting without ${what}: shown, mapped, and unmapped by destroy; the others stay`, async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser();
     await corner.makeRole();
@@ -79,7 +79,7 @@ for (const missing of [0, 1, 2]) {
     t.deepEqual(await corner.mapped(), before);
   });
 
-  test.serial(`${what} taken away by somebody is named, alone, and mapped again`, async (t) => {
+  test.serial(`${what} unmapped by hand is the only drift shown, and is mapped again`, async (t) => {
     const corner = await Corner.of(t);
     const stack = new Stack();
     await stack.up(...corner.all());
@@ -94,7 +94,7 @@ for (const missing of [0, 1, 2]) {
   });
 }
 
-test.serial("mappings of others are no drift, and stay when ours go", async (t) => {
+test.serial("other people's mappings are not drift, and stay when ours are removed", async (t) => {
   const corner = await Corner.of(t);
   const other = new Corner(corner.realm);
   t.teardown(() => other.clear());
@@ -115,7 +115,7 @@ test.serial("mappings of others are no drift, and stay when ours go", async (t) 
 });
 
 test.serial(
-  "a role that leaves the program is no longer watched; destroy takes all that we mapped",
+  "a role that leaves the program is no longer watched; destroy still unmaps it",
   async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser();
@@ -129,7 +129,7 @@ test.serial(
 );
 
 test.serial(
-  "a mapping that somebody has taken away and given again stays ours: it holds what we wrote",
+  "a mapping that somebody has removed does not keep destroy from removing the others",
   async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser();
@@ -142,7 +142,7 @@ test.serial(
   },
 );
 
-test.serial("the user deleted by hand: shown on the user and its parts, and all made again", async (t) => {
+test.serial("the user deleted by hand: shown for the user and its parts, and all are recreated", async (t) => {
   const corner = await Corner.of(t);
   const before = await corner.realm.snapshot();
   const stack = new Stack();
@@ -163,7 +163,7 @@ test.serial("the user deleted by hand: shown on the user and its parts, and all 
   asBefore(t, await corner.realm.snapshot(), before);
 });
 
-test.serial("the role deleted and made again by up: mapped again in the same up", async (t) => {
+test.serial("the role deleted by hand: recreated and mapped by the same up", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(...corner.all());
@@ -180,7 +180,7 @@ test.serial("the role deleted and made again by up: mapped again in the same up"
   t.deepEqual(await stack.preview(...corner.all()), []);
 });
 
-test.serial("a realm without offline_access is refused in preview, in words", async (t) => {
+test.serial("a role that the realm lacks is refused in the preview, by name", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser();
   await corner.makeRole();
@@ -190,14 +190,14 @@ test.serial("a realm without offline_access is refused in preview, in words", as
   t.deepEqual(await corner.mapped(), [`default-roles-${corner.realm.name}`]);
 });
 
-test.serial("the user missing: said so, with nothing changed", async (t) => {
+test.serial("a missing user: the error says so", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeRole();
   const error = await t.throwsAsync(new Stack().up(corner.roleMappings()));
   t.regex(error.message, /^Ensuring role mappings of user .* failed: the user is not there/);
 });
 
-test.serial("an adopted user with our mappings: another stack's mark on the user keeps them", async (t) => {
+test.serial("our mappings stay if another stack's mark is on the adopted user", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser();
   const [first, second] = [new Stack(), new Stack()];

@@ -1,4 +1,4 @@
-// The user on a real realm: made, adopted, watched, put right, put back; never more than is asked for.
+// The user on a real realm: created, adopted, checked for drift, corrected and restored. Nothing else is touched.
 import test from "ava";
 import { withoutPasswords } from "../../rig/keycloak/by-hand.ts";
 import { asBefore, Corner, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
@@ -24,7 +24,7 @@ async function profile(
 const permissions = { view: ["admin", "user"], edit: ["admin", "user"] };
 
 test.serial(
-  "made where there is none, complete as the realm's profile requires, and removed again",
+  "a missing user is created as the realm's profile requires, and removed by destroy",
   async (t) => {
     const corner = await Corner.of(t);
     const before = await corner.realm.snapshot();
@@ -45,7 +45,7 @@ test.serial(
   },
 );
 
-test.serial("a configured profile is what the user gets", async (t) => {
+test.serial("the user gets the configured profile", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   const given = { email: `${corner.username}@cx.example`, firstName: "Widget", lastName: "Customer" };
@@ -64,7 +64,7 @@ test.serial("a configured profile is what the user gets", async (t) => {
   t.like(await corner.user(), { ...given, firstName: "Chat" });
 });
 
-test.serial("one that is right is adopted, and left, without a write", async (t) => {
+test.serial("a correct user is adopted and left alone, without a write", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser();
   const before = await corner.realm.snapshot();
@@ -96,7 +96,7 @@ const wrong: Record<string, { made: Record<string, unknown>; profile?: object; w
 };
 
 for (const [field, { made, profile = {}, words }] of Object.entries(wrong)) {
-  test.serial(`adopted with a wrong ${field}: named, put right, and put back as it was`, async (t) => {
+  test.serial(`adopting with a wrong ${field}: shown, corrected, and restored by destroy`, async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser(made);
     const before = await corner.user();
@@ -114,7 +114,7 @@ for (const [field, { made, profile = {}, words }] of Object.entries(wrong)) {
     t.deepEqual(warned(), []);
   });
 
-  test.serial(`a changed ${field} is named, alone, and put right by the next up`, async (t) => {
+  test.serial(`a changed ${field} is the only drift shown, and the next up corrects it`, async (t) => {
     const corner = await Corner.of(t);
     const stack = new Stack();
     const program = [corner.realmRole(), corner.customer({ profile }), corner.password()];
@@ -130,7 +130,7 @@ for (const [field, { made, profile = {}, words }] of Object.entries(wrong)) {
   });
 }
 
-test.serial("what is not ours on the user stays through update and destroy", async (t) => {
+test.serial("what is not ours on the user survives update and destroy", async (t) => {
   await profile(t, (given) => ({ ...given, unmanagedAttributePolicy: "ENABLED" }));
   const corner = await Corner.of(t);
   await corner.realm.admin("POST", "/groups", { name: `group-${corner.username}` });
@@ -155,11 +155,11 @@ test.serial("what is not ours on the user stays through update and destroy", asy
   const during = withoutPasswords(await corner.realm.snapshot());
   t.deepEqual(differences(withoutPasswords(before), during), ["users.0.enabled: false → true"]);
   await stack.destroy();
-  // The label of the password was empty, and Keycloak takes no empty one back.
+  // The password had no label, and Keycloak cannot remove one again.
   asBefore(t, withoutPasswords(await corner.realm.snapshot()), withoutPasswords(before));
 });
 
-test.serial("somebody's own label on the password gives way to our mark, and is put back", async (t) => {
+test.serial("our mark replaces somebody's label on the password, and destroy restores the label", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser({ emailVerified: false });
   const [{ id }, credential] = [await corner.user(), await corner.passwordCredential()];
@@ -173,7 +173,7 @@ test.serial("somebody's own label on the password gives way to our mark, and is 
 });
 
 test.serial(
-  "an attribute of the realm's own that the profile requires gets a value, and loses it again",
+  "a custom attribute that the profile requires gets a value, and destroy removes it",
   async (t) => {
     await profile(t, (given) => ({
       ...given,
@@ -207,7 +207,7 @@ test.serial(
 );
 
 test.serial(
-  "a required attribute that cannot be guessed is refused in preview, and the setting named",
+  "no value can be guessed for a required attribute: the preview fails and names the setting",
   async (t) => {
     await profile(t, (given) => ({
       ...given,
@@ -231,7 +231,7 @@ test.serial(
   },
 );
 
-test.serial("a required attribute added to the profile later is drift of the user", async (t) => {
+test.serial("an attribute that the profile requires only later is drift of the user", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(corner.customer());
@@ -244,7 +244,7 @@ test.serial("a required attribute added to the profile later is drift of the use
   ]);
 });
 
-test.serial("upper case in the username is Keycloak's lower case: no endless drift", async (t) => {
+test.serial("upper case in the username causes no endless drift, although Keycloak stores lower case", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   const program = corner.customer({ username: corner.username.toUpperCase() });
@@ -255,7 +255,7 @@ test.serial("upper case in the username is Keycloak's lower case: no endless dri
   t.is(await corner.user(), undefined);
 });
 
-test.serial("a user whose name only begins alike is another user", async (t) => {
+test.serial("a user whose name merely begins the same is another user", async (t) => {
   const corner = await Corner.of(t);
   await corner.realm.admin("POST", "/users", { username: `${corner.username}-2`, enabled: false });
   t.teardown(async () => {
@@ -268,7 +268,7 @@ test.serial("a user whose name only begins alike is another user", async (t) => 
   t.false((await corner.realm.user(`${corner.username}-2`)).enabled);
 });
 
-test.serial("deleted by hand: named as missing, and made again", async (t) => {
+test.serial("deleted by hand: shown as missing, and recreated by up", async (t) => {
   const corner = await Corner.of(t);
   const before = await corner.realm.snapshot();
   const stack = new Stack();
@@ -283,7 +283,7 @@ test.serial("deleted by hand: named as missing, and made again", async (t) => {
   asBefore(t, await corner.realm.snapshot(), before);
 });
 
-test.serial("adopted as it stood, then made anew by hand: shown, adopted again, never removed", async (t) => {
+test.serial("adopted, then recreated by hand: shown, adopted again, never removed", async (t) => {
   const corner = await Corner.of(t);
   await corner.makeUser();
   const stack = new Stack();
@@ -299,7 +299,7 @@ test.serial("adopted as it stood, then made anew by hand: shown, adopted again, 
   t.truthy(await corner.user());
 });
 
-test.serial("our user whose password was reset by hand is left, and said so", async (t) => {
+test.serial("destroy leaves our user if its password was reset by hand, and says so", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(corner.customer(), corner.password());
@@ -314,7 +314,7 @@ test.serial("our user whose password was reset by hand is left, and said so", as
 });
 
 test.serial(
-  "adopted, put right, then changed by somebody: that field stays, the others go back",
+  "adopted, corrected, then changed by hand: that field stays, the others are restored",
   async (t) => {
     const corner = await Corner.of(t);
     await corner.makeUser({ enabled: false, email: "" });

@@ -1,5 +1,5 @@
-// A corner of a realm for one test: names that no other test of the file uses, so that one realm serves them all
-// (making a realm takes seconds), and what people do there by hand.
+// A corner of a realm for one test: names that no other test of the file uses, and what people do there by hand.
+// All tests of a file share one realm, because creating one takes seconds.
 import { randomBytes } from "node:crypto";
 import type { ExecutionContext } from "ava";
 import { otpCredential, type Representation, TestRealm } from "../../rig/keycloak/realm.ts";
@@ -8,7 +8,7 @@ import { differences } from "./given.ts";
 
 let realm: Promise<TestRealm> | undefined;
 
-/** The realm of this test file; made with the first test, and gone with {@link deleteRealm}. */
+/** The realm of this test file: created by the first test, deleted by {@link deleteRealm}. */
 export function sharedRealm(): Promise<TestRealm> {
   realm ??= TestRealm.create().then(async (made) => {
     await made.noteWrites();
@@ -34,7 +34,7 @@ console.warn = (message: unknown, ...rest: unknown[]) => {
   else warn(message, ...rest);
 };
 
-/** What was warned of since the last call, in the words that the CLI would print. */
+/** The warnings since the last call, as the CLI would print them. */
 export function warned(): string[] {
   return warnings.splice(0);
 }
@@ -56,7 +56,7 @@ export class Corner {
     this.roleName = `role-${suffix}`;
   }
 
-  /** A corner of the file's realm; what is left in it goes with the test. */
+  /** A corner of the file's realm. What the test leaves in it is deleted. */
   static async of(t: ExecutionContext): Promise<Corner> {
     const corner = new Corner(await sharedRealm());
     warned();
@@ -194,7 +194,7 @@ export class Corner {
     await this.realm.admin("DELETE", await this.mapperPath((await this.mapper()).id));
   }
 
-  /** A user who is right in everything; `password: null` leaves the password away. */
+  /** A user with nothing to correct; `password: null` leaves out the password. */
   async makeUser(
     given: { password?: string | null; temporary?: boolean; [field: string]: unknown } = {},
   ): Promise<Representation> {
@@ -211,7 +211,7 @@ export class Corner {
     });
     return this.user();
   }
-  /** An admin of this realm alone, with these client roles, gone after the test. @returns its username */
+  /** An admin of this realm only, with these client roles, deleted after the test. @returns its username */
   async makeRealmAdmin(t: ExecutionContext, password: string, roles = ["realm-admin"]): Promise<string> {
     const username = `${this.username}-admin`;
     await this.makeUser({ password, username, email: `${username}@example.com` });
@@ -234,7 +234,7 @@ export class Corner {
     const { id } = await this.user();
     await this.realm.admin("PUT", `/users/${id}/reset-password`, { type: "password", value, temporary });
   }
-  /** The user again, with such credentials as only an import can bring: OTP, or a password of long ago. */
+  /** Recreates the user with credentials that only an import can set: OTP, or an old password. */
   async importAgain(...credentials: object[]): Promise<void> {
     const { username, email, firstName, lastName } = await this.user();
     await this.deleteUser();
@@ -244,7 +244,7 @@ export class Corner {
   makeAgainWithOtp(password: string): Promise<void> {
     return this.importAgain({ type: "password", value: password }, otpCredential);
   }
-  /** To the user as it is. */
+  /** Adds OTP to the existing user. */
   addOtp(): Promise<void> {
     return this.realm.addOtp(this.username);
   }

@@ -1,5 +1,5 @@
-// Plays Pulumi's engine on the provider, without the CLI: check → diff → create, update or replace, then delete.
-// Every command has a provider process of its own, so nothing is remembered from one to the next but the state.
+// Plays Pulumi's engine against the provider, without the CLI: check → diff → create, update or replace, then
+// delete. Every command has a provider process of its own, so only the state carries over from one to the next.
 import { isDeepStrictEqual } from "node:util";
 import type { KindName } from "../../components/kinds/index.ts";
 import { type Methods, PartialState, type Properties } from "../../components/provider/protocol.ts";
@@ -61,7 +61,7 @@ function newRun(config: Readonly<Record<string, string>>): Run {
   };
 }
 
-/** As over the wire, which knows no `undefined`, and no object that two sides share. */
+/** Copies a value like the wire, which has no `undefined` and no shared objects. */
 function wire<T>(value: T): T {
   return value === undefined ? value : JSON.parse(JSON.stringify(value));
 }
@@ -75,17 +75,17 @@ export class Stack {
     this.config = config;
   }
 
-  /** What `pulumi preview` would show, those that stay the same left out. */
+  /** The steps that `pulumi preview` would show, without unchanged resources. */
   async preview(...program: Declared[]): Promise<Step[]> {
     return (await this.#run(program, false)).filter(({ op }) => op !== "same");
   }
 
-  /** `pulumi up`: returns its steps, those that stay the same left out. */
+  /** `pulumi up`: returns its steps, without unchanged resources. */
   async up(...program: Declared[]): Promise<Step[]> {
     return (await this.#run(program, true)).filter(({ op }) => op !== "same");
   }
 
-  /** `pulumi refresh`: what is gone leaves the state. */
+  /** `pulumi refresh`: objects that are gone leave the state. */
   refresh(): Promise<Step[]> {
     return this.#refresh(newRun(this.config));
   }
@@ -145,7 +145,7 @@ export class Stack {
       const op = !old ? "create" : replaces?.length ? "replace" : changes ? "update" : "same";
       const isNew = op === "create" || op === "replace";
       const told = Object.entries(news).filter(
-        // As a preview, which leaves out what stays the same.
+        // Like a preview, which leaves out unchanged inputs.
         ([key, value]) => forecasts.has(key) && (isNew || !isDeepStrictEqual(value, old?.inputs[key])),
       );
       steps.push({ name, op, ...Object.fromEntries(told) });
@@ -163,7 +163,7 @@ export class Stack {
       }
     }
     if (failures.length > 0) throw new CheckFailure(failures.join("\n"));
-    // As the engine does: deletes come last, and in reverse.
+    // Like the engine: deletes come last, in reverse order.
     const declared = new Set(program.map(({ name }) => name));
     for (const { kind, id, outs } of apply ? replaced.toReversed() : []) {
       await run(kind).delete(id, wire(outs));
@@ -175,7 +175,7 @@ export class Stack {
       await run(kind).delete(id, wire(outs));
       this.state.delete(name);
     }
-    // The engine destroys against the dependencies, which the program's order stands for.
+    // The engine destroys in reverse order of dependencies. Here the program's order stands for that.
     if (apply) this.state = new Map(program.map(({ name }) => [name, this.#recorded(name)]));
     return steps;
   }
@@ -186,7 +186,7 @@ export class Stack {
     return recorded;
   }
 
-  /** What breaks off leaves in the state what its error carries. */
+  /** If the action fails halfway, the state keeps what its error carries. */
   async #recording<Result>(
     name: string,
     kind: KindName,

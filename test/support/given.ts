@@ -1,5 +1,5 @@
-// What nearly every test of the whole program starts with: a realm, a project and a stack of one's own, all gone
-// again after the test.
+// What nearly every test of the whole program starts with: a realm, a project and a stack of its own, all deleted
+// after the test.
 import type { ExecutionContext } from "ava";
 import { type Representation, TestRealm } from "../../rig/keycloak/realm.ts";
 import { builtPluginWarning } from "../../rig/pulumi/engine.ts";
@@ -47,7 +47,7 @@ export function differences(before: unknown, now: unknown, path = ""): string[] 
   return [...keys].flatMap((key) => differences(before[key], now[key], path ? `${path}.${key}` : key));
 }
 
-/** The CLI did as it was told. */
+/** The CLI succeeded; if not, its output is shown. */
 export function succeeded(t: ExecutionContext, { exitCode, output }: { exitCode: number; output: string }) {
   t.is(exitCode, 0, output);
 }
@@ -58,7 +58,10 @@ export function warnings(output: string): string[] {
   return [...new Set(all)].filter((text) => !builtPluginWarning.test(text));
 }
 
-/** A snapshot without the owner marks' own names: they change hands with a new name, and with a new address. */
+/**
+ * A snapshot with the same text for every owner mark: marks change if a component is renamed or the server's
+ * address changes.
+ */
 export function withoutMarks(snapshot: Representation): Representation {
   return JSON.parse(
     JSON.stringify(snapshot).replaceAll(/keycloak-apisix [0-9a-f]{32}( \(\w+ [0-9a-f]{32}\))?/g, "mark"),

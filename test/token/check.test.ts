@@ -1,5 +1,5 @@
-// The token check against a real realm: what it verifies, when it runs, and the cause in words where no good token
-// can be had.
+// The token check against a real realm: what it verifies, when it runs, and how it explains that there is no good
+// token.
 import test, { type ExecutionContext } from "ava";
 import { locksOut, server } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
@@ -10,7 +10,7 @@ test.before(async () => {
 });
 test.after.always(deleteRealm);
 
-/** Everything as it has to be, done by hand; only the check is ours. */
+/** A realm that was set up correctly by hand; only the check is ours. */
 async function ready(t: ExecutionContext): Promise<Corner> {
   const corner = await Corner.of(t);
   await corner.makeMapper();
@@ -42,7 +42,7 @@ async function withoutScope(t: ExecutionContext, name: string): Promise<void> {
   t.teardown(() => realm.admin("PUT", path));
 }
 
-test.serial("a good token is verified both ways, nothing is written, and no session stays", async (t) => {
+test.serial("a good token is verified both ways, without a write, and no session stays", async (t) => {
   const corner = await ready(t);
   const before = await corner.realm.snapshot();
   const stack = new Stack();
@@ -62,7 +62,7 @@ test.serial("a good token is verified both ways, nothing is written, and no sess
     t.true(roles?.includes(role), role);
   }
   t.truthy(keyId);
-  t.notRegex(JSON.stringify(token), /eyJ/, "what was verified, never the token");
+  t.notRegex(JSON.stringify(token), /eyJ/, "the output holds what was verified, never the token");
   asBefore(t, await corner.realm.snapshot(), before);
   const { id } = await corner.user();
   const { id: client } = await corner.realm.client();
@@ -72,7 +72,7 @@ test.serial("a good token is verified both ways, nothing is written, and no sess
 });
 
 test.serial(
-  "it runs again only when what it depends on was written, or its own settings change",
+  "it runs again only if something it depends on was written, or its own settings change",
   async (t) => {
     const corner = await ready(t);
     const stack = new Stack();
@@ -115,7 +115,7 @@ interface Failing {
 
 const causes: readonly Failing[] = [
   {
-    what: "direct grants off at the client",
+    what: "direct grants off for the client",
     cause: (t) => changed(t, "client", { directAccessGrantsEnabled: false }),
     says: /client 'cim' does not allow direct grants: switch 'Direct access grants' on/,
   },
@@ -205,7 +205,7 @@ const causes: readonly Failing[] = [
 ];
 
 for (const { what, cause, says } of causes) {
-  test.serial(`the cause in words: ${what}`, async (t) => {
+  test.serial(`the error names the cause: ${what}`, async (t) => {
     const corner = await ready(t);
     await cause(t, corner);
     const stack = new Stack();
@@ -214,11 +214,11 @@ for (const { what, cause, says } of causes) {
     t.true(error.message.includes(`user '${corner.username}'`) && error.message.includes("client 'cim'"));
     t.false(error.message.includes(configured) || error.message.includes("the-clients-secret"));
     t.is(error.stack, "");
-    t.false(stack.state.has("token"), "so the next up asks again");
+    t.false(stack.state.has("token"), "not in the state, so the next up checks again");
   });
 }
 
-test.serial("a public client cannot introspect: the realm's keys alone tell", async (t) => {
+test.serial("a public client cannot introspect: only the realm's keys verify the token", async (t) => {
   const corner = await ready(t);
   await changed(t, "client", { publicClient: true });
   const stack = new Stack();
@@ -227,7 +227,7 @@ test.serial("a public client cannot introspect: the realm's keys alone tell", as
   t.false("introspectedAt" in (stack.outs("token").token as object));
 });
 
-test.serial("APISIX's own address gives another issuer: refused, and the way out named", async (t) => {
+test.serial("APISIX's own address gives another issuer: refused, and the error says what to fix", async (t) => {
   const corner = await ready(t);
   const apisixDiscoveryBase = `${server.otherUrl}${server.basePath}`;
   const error = await t.throwsAsync(new Stack().up(corner.tokenCheck({ apisixDiscoveryBase })));
@@ -236,7 +236,7 @@ test.serial("APISIX's own address gives another issuer: refused, and the way out
 });
 
 test.serial(
-  "APISIX's own address cannot be reached from here: proven as far as it goes, and said so",
+  "APISIX's own address cannot be reached from here: a warning says what is not verified",
   async (t) => {
     const corner = await ready(t);
     const stack = new Stack();
@@ -246,14 +246,14 @@ test.serial(
   },
 );
 
-/** Gives the realm one fixed address for one test, whatever address it is asked at. */
+/** Fixes the realm's public address for one test, whatever address a request uses. */
 async function fixedAddress(t: ExecutionContext, frontendUrl: string): Promise<void> {
   const realm = await sharedRealm();
   t.teardown(() => realm.admin("PUT", "", { attributes: { frontendUrl: "" } }));
   await realm.admin("PUT", "", { attributes: { frontendUrl } });
 }
 
-test.serial("with the hostname fixed, introspection is asked where APISIX is sent to", async (t) => {
+test.serial("with a fixed hostname, introspection uses the endpoint that APISIX is sent to", async (t) => {
   const corner = await ready(t);
   await fixedAddress(t, server.address);
   const stack = new Stack();
@@ -268,7 +268,7 @@ test.serial("with the hostname fixed, introspection is asked where APISIX is sen
 });
 
 test.serial(
-  "APISIX is sent to an address that cannot be reached from here: proven as far as it goes, and said so",
+  "APISIX is sent to an address that cannot be reached from here: a warning says so",
   async (t) => {
     const corner = await ready(t);
     await fixedAddress(t, "http://keycloak.invalid/auth");
