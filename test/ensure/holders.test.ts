@@ -49,49 +49,43 @@ test.serial(
   },
 );
 
-test.serial(
-  "two stacks: destroying the first takes nothing away from the second",
-  async (t) => {
-    const corner = await Corner.of(t);
-    const [first, second] = [new Stack(), new Stack()];
-    await first.up(...corner.all());
-    const plans = await second.preview(...corner.all());
-    t.deepEqual(
-      plans.map(({ name, plan, corrects }) => [name, plan, corrects]),
-      children.map((name) => [name, "adopt", undefined]),
-    );
-    await second.up(...corner.all());
-    t.deepEqual(await first.preview(...corner.all()), [], "the first stack sees no drift");
-    t.deepEqual(await second.preview(...corner.all()), []);
+test.serial("two stacks: destroying the first takes nothing away from the second", async (t) => {
+  const corner = await Corner.of(t);
+  const [first, second] = [new Stack(), new Stack()];
+  await first.up(...corner.all());
+  const plans = await second.preview(...corner.all());
+  t.deepEqual(
+    plans.map(({ name, plan, corrects }) => [name, plan, corrects]),
+    children.map((name) => [name, "adopt", undefined]),
+  );
+  await second.up(...corner.all());
+  t.deepEqual(await first.preview(...corner.all()), [], "the first stack sees no drift");
+  t.deepEqual(await second.preview(...corner.all()), []);
 
-    warned();
-    await first.destroy();
-    t.true(await isReady(corner), "the second stack still has everything");
-    t.true(warned().some((text) => /another stack has adopted it/.test(text)));
-    t.deepEqual(await second.preview(...corner.all()), []);
+  warned();
+  await first.destroy();
+  t.true(await isReady(corner), "the second stack still has everything");
+  t.true(warned().some((text) => /another stack has adopted it/.test(text)));
+  t.deepEqual(await second.preview(...corner.all()), []);
 
-    await second.destroy();
-    t.true(await isReady(corner), "the second stack did not create it, so it does not remove it");
-  },
-);
+  await second.destroy();
+  t.true(await isReady(corner), "the second stack did not create it, so it does not remove it");
+});
 
-test.serial(
-  "two stacks: destroying the second, then the first, leaves the realm as it was",
-  async (t) => {
-    const corner = await Corner.of(t);
-    const before = await corner.realm.snapshot();
-    const [first, second] = [new Stack(), new Stack()];
-    await first.up(...corner.all());
-    await second.up(...corner.all());
-    await second.destroy();
-    t.true(await isReady(corner));
-    t.deepEqual(await first.preview(...corner.all()), []);
-    warned();
-    await first.destroy();
-    asBefore(t, await corner.realm.snapshot(), before);
-    t.deepEqual(warned(), []);
-  },
-);
+test.serial("two stacks: destroying the second, then the first, leaves the realm as it was", async (t) => {
+  const corner = await Corner.of(t);
+  const before = await corner.realm.snapshot();
+  const [first, second] = [new Stack(), new Stack()];
+  await first.up(...corner.all());
+  await second.up(...corner.all());
+  await second.destroy();
+  t.true(await isReady(corner));
+  t.deepEqual(await first.preview(...corner.all()), []);
+  warned();
+  await first.destroy();
+  asBefore(t, await corner.realm.snapshot(), before);
+  t.deepEqual(warned(), []);
+});
 
 test.serial(
   "two stacks with different passwords: the first shows drift, and its destroy takes nothing away",
@@ -205,26 +199,23 @@ test.serial(
   },
 );
 
-test.serial(
-  "with a refresh in the same command, a rename still restores adopted objects",
-  async (t) => {
-    const corner = await Corner.of(t);
-    await corner.makeUser({ emailVerified: false });
-    await corner.makeMapper({ "id.token.claim": "false" });
-    await corner.makeRole();
-    const before = await corner.realm.snapshot();
-    const stack = new Stack();
-    await stack.up(...corner.all({}, "old-"));
-    await stack.refreshAndUp(...corner.all({}, "new-"));
-    for (const child of ["audience", "user", "role"]) t.is(stack.outs(`new-${child}`).adopted, true, child);
-    t.true(await isReady(corner));
-    await stack.destroy();
-    const after = await corner.realm.snapshot();
-    asBefore(t, after.clients, before.clients);
-    asBefore(t, after.roles, before.roles);
-    t.false((await corner.user()).emailVerified);
-  },
-);
+test.serial("with a refresh in the same command, a rename still restores adopted objects", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser({ emailVerified: false });
+  await corner.makeMapper({ "id.token.claim": "false" });
+  await corner.makeRole();
+  const before = await corner.realm.snapshot();
+  const stack = new Stack();
+  await stack.up(...corner.all({}, "old-"));
+  await stack.refreshAndUp(...corner.all({}, "new-"));
+  for (const child of ["audience", "user", "role"]) t.is(stack.outs(`new-${child}`).adopted, true, child);
+  t.true(await isReady(corner));
+  await stack.destroy();
+  const after = await corner.realm.snapshot();
+  asBefore(t, after.clients, before.clients);
+  asBefore(t, after.roles, before.roles);
+  t.false((await corner.user()).emailVerified);
+});
 
 test.serial("the next up finishes a rename that was interrupted", async (t) => {
   const corner = await Corner.of(t);

@@ -130,49 +130,55 @@ for (const name of ["the request lost", "the answer lost"]) {
   );
 }
 
-test.serial("every read, every login and every token request fails once, each in a different way", async (t) => {
-  const ways = Object.values(faults);
-  await ridesOut(t, () => {
-    const times = new Map<string, number>();
-    let way = 0;
-    return (seen) => {
-      const key = `${seen.method} ${seen.path}`;
-      if (isWrite(seen) || times.has(key)) return undefined;
-      times.set(key, 1);
-      return ways[way++ % ways.length];
-    };
-  });
-});
+test.serial(
+  "every read, every login and every token request fails once, each in a different way",
+  async (t) => {
+    const ways = Object.values(faults);
+    await ridesOut(t, () => {
+      const times = new Map<string, number>();
+      let way = 0;
+      return (seen) => {
+        const key = `${seen.method} ${seen.path}`;
+        if (isWrite(seen) || times.has(key)) return undefined;
+        times.set(key, 1);
+        return ways[way++ % ways.length];
+      };
+    });
+  },
+);
 
-test.serial("Retry-After is respected; one that is too long fails at once, and the error says how long", async (t) => {
-  const corner = await Corner.of(t);
-  const stack = throughProxy();
-  let refusedAt = 0;
-  let after = 0;
-  proxy.decide((seen) => {
-    if (!isWrite(seen)) return undefined;
-    if (refusedAt) {
-      after = Date.now() - refusedAt;
-      return undefined;
-    }
-    refusedAt = Date.now();
-    return { passedOn: false, comes: { status: 429, headers: { "retry-after": "2" } } };
-  });
-  await stack.up(corner.realmRole());
-  t.true(after >= 2000, `${after} ms`);
+test.serial(
+  "Retry-After is respected; one that is too long fails at once, and the error says how long",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const stack = throughProxy();
+    let refusedAt = 0;
+    let after = 0;
+    proxy.decide((seen) => {
+      if (!isWrite(seen)) return undefined;
+      if (refusedAt) {
+        after = Date.now() - refusedAt;
+        return undefined;
+      }
+      refusedAt = Date.now();
+      return { passedOn: false, comes: { status: 429, headers: { "retry-after": "2" } } };
+    });
+    await stack.up(corner.realmRole());
+    t.true(after >= 2000, `${after} ms`);
 
-  proxy.decide(() => ({
-    passedOn: false,
-    comes: { status: 503, headers: { "retry-after": "3600" } },
-  }));
-  const error = await t.throwsAsync(stack.preview(corner.realmRole()), { instanceOf: CheckFailure });
-  t.is(proxy.seen.length, 1);
-  t.regex(
-    error.message,
-    /the answer was 503; it asks to be left alone for 3600 s, try again then\.$/,
-    error.message,
-  );
-});
+    proxy.decide(() => ({
+      passedOn: false,
+      comes: { status: 503, headers: { "retry-after": "3600" } },
+    }));
+    const error = await t.throwsAsync(stack.preview(corner.realmRole()), { instanceOf: CheckFailure });
+    t.is(proxy.seen.length, 1);
+    t.regex(
+      error.message,
+      /the answer was 503; it asks to be left alone for 3600 s, try again then\.$/,
+      error.message,
+    );
+  },
+);
 
 test.serial("the admin's sessions end during an up: it logs in again and continues", async (t) => {
   const someone = await TestAdmin.create("an admin's password");
@@ -255,40 +261,34 @@ test.serial(
   },
 );
 
-test.serial(
-  "lasting faults: a few attempts, then one sentence that says what to do",
-  async (t) => {
-    const corner = await Corner.of(t);
-    const lasting: readonly [Fault, RegExp][] = [
-      [
-        { passedOn: false, comes: "reset" },
-        /Logging in as admin 'admin'.* cannot be reached \((connection \w+)\)/,
-      ],
-      [{ passedOn: false, comes: "silence" }, /did not answer within 1 s; see whether it is up/],
-      [{ passedOn: false, comes: { status: 502, headers: html, body: page } }, /502 with a page that is not/],
-      [
-        { passedOn: false, comes: { status: 200, headers: html, body: page } },
-        /is not Keycloak's \(no JSON\)/,
-      ],
-      [
-        { passedOn: false, comes: { status: 403, headers: html, body: page } },
-        /before Keycloak .* answered 403/,
-      ],
-    ];
-    for (const [fault, words] of lasting) {
-      proxy.decide(() => fault);
-      const error = await t.throwsAsync(
-        throughProxy({ "keycloak:clientTimeout": "1" }).preview(...programOf(corner)),
-        { instanceOf: CheckFailure },
-      );
-      // retry.test.ts tests how long that takes, on a clock of its own.
-      t.true(proxy.seen.length <= 3, `${proxy.seen.length} requests`);
-      t.regex(error.message, words);
-      t.is(error.message.split("\n").length, 1, error.message);
-      readable(t, error);
-    }
-  },
-);
+test.serial("lasting faults: a few attempts, then one sentence that says what to do", async (t) => {
+  const corner = await Corner.of(t);
+  const lasting: readonly [Fault, RegExp][] = [
+    [
+      { passedOn: false, comes: "reset" },
+      /Logging in as admin 'admin'.* cannot be reached \((connection \w+)\)/,
+    ],
+    [{ passedOn: false, comes: "silence" }, /did not answer within 1 s; see whether it is up/],
+    [{ passedOn: false, comes: { status: 502, headers: html, body: page } }, /502 with a page that is not/],
+    [{ passedOn: false, comes: { status: 200, headers: html, body: page } }, /is not Keycloak's \(no JSON\)/],
+    [
+      { passedOn: false, comes: { status: 403, headers: html, body: page } },
+      /before Keycloak .* answered 403/,
+    ],
+  ];
+  for (const [fault, words] of lasting) {
+    proxy.decide(() => fault);
+    const error = await t.throwsAsync(
+      throughProxy({ "keycloak:clientTimeout": "1" }).preview(...programOf(corner)),
+      { instanceOf: CheckFailure },
+    );
+    // retry.test.ts tests how long that takes, on a clock of its own.
+    t.true(proxy.seen.length <= 3, `${proxy.seen.length} requests`);
+    t.regex(error.message, words);
+    t.is(error.message.split("\n").length, 1, error.message);
+    readable(t, error);
+  }
+});
 
 test.serial("the very first request gets no answer: it is sent once more", async (t) => {
   const corner = await Corner.of(t);
@@ -297,51 +297,51 @@ test.serial("the very first request gets no answer: it is sent once more", async
   t.is(steps.length, programOf(corner).length);
 });
 
-test.serial(
-  "Keycloak dies during an up: one wait, then one sentence; the next up continues",
-  async (t) => {
-    const corner = await Corner.of(t);
-    const before = await corner.realm.snapshot();
-    const stack = throughProxy({ "keycloak:clientTimeout": "2" });
-    let dead = false;
-    proxy.decide((seen) => {
-      dead ||= isWrite(seen) && proxy.seen.filter(isWrite).length === 3;
-      return dead ? { passedOn: false, comes: "reset" } : undefined;
-    });
-    const start = Date.now();
-    const error = await t.throwsAsync(stack.up(...programOf(corner)));
-    t.true(Date.now() - start > 4000, error.message);
-    t.regex(
-      error.message,
-      /^Creating user '.*' in realm .* cannot be reached .* Tried for \d+ s\. Whether it took effect/,
-    );
-    readable(t, error);
-    proxy.decide();
-    await stack.up(...programOf(corner));
-    t.deepEqual(await stack.preview(...programOf(corner)), []);
-    await stack.destroy();
-    asBefore(t, await corner.realm.snapshot(), before);
-  },
-);
-
-test.serial("the outcome of a write stays unclear: the error says so, and the next up finds out", async (t) => {
+test.serial("Keycloak dies during an up: one wait, then one sentence; the next up continues", async (t) => {
   const corner = await Corner.of(t);
+  const before = await corner.realm.snapshot();
   const stack = throughProxy({ "keycloak:clientTimeout": "2" });
   let dead = false;
   proxy.decide((seen) => {
-    const now = dead;
-    dead ||= isWrite(seen);
-    return dead ? { passedOn: !now, comes: "reset" } : undefined;
+    dead ||= isWrite(seen) && proxy.seen.filter(isWrite).length === 3;
+    return dead ? { passedOn: false, comes: "reset" } : undefined;
   });
-  const error = await t.throwsAsync(stack.up(corner.realmRole()));
-  t.regex(error.message, /Whether it took effect is not known: run the command again, it looks first\.$/);
+  const start = Date.now();
+  const error = await t.throwsAsync(stack.up(...programOf(corner)));
+  t.true(Date.now() - start > 4000, error.message);
+  t.regex(
+    error.message,
+    /^Creating user '.*' in realm .* cannot be reached .* Tried for \d+ s\. Whether it took effect/,
+  );
+  readable(t, error);
   proxy.decide();
-  t.truthy(await corner.role());
-  await stack.up(corner.realmRole());
-  t.deepEqual(await stack.preview(corner.realmRole()), []);
+  await stack.up(...programOf(corner));
+  t.deepEqual(await stack.preview(...programOf(corner)), []);
   await stack.destroy();
-  t.is(await corner.role(), undefined, "its mark proves that it is ours");
+  asBefore(t, await corner.realm.snapshot(), before);
 });
+
+test.serial(
+  "the outcome of a write stays unclear: the error says so, and the next up finds out",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const stack = throughProxy({ "keycloak:clientTimeout": "2" });
+    let dead = false;
+    proxy.decide((seen) => {
+      const now = dead;
+      dead ||= isWrite(seen);
+      return dead ? { passedOn: !now, comes: "reset" } : undefined;
+    });
+    const error = await t.throwsAsync(stack.up(corner.realmRole()));
+    t.regex(error.message, /Whether it took effect is not known: run the command again, it looks first\.$/);
+    proxy.decide();
+    t.truthy(await corner.role());
+    await stack.up(corner.realmRole());
+    t.deepEqual(await stack.preview(corner.realmRole()), []);
+    await stack.destroy();
+    t.is(await corner.role(), undefined, "its mark proves that it is ours");
+  },
+);
 
 onTcp("connections refused for two seconds during an up: it waits", async (t) => {
   const corner = await Corner.of(t);

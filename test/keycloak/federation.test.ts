@@ -44,24 +44,27 @@ test.serial("with the configured password: adopted, verified, checked for drift,
   t.deepEqual(warned(), []);
 });
 
-test.serial("with another password: the error says so, nothing is lost, and the next up continues", async (t) => {
-  const corner = await federated(t, "the directory's");
-  const before = { ...(await corner.user()), attributes: undefined };
-  const stack = new Stack();
-  const error = await t.throwsAsync(stack.up(...corner.all()));
-  t.regex(
-    error.message,
-    /^Setting the password of user .* failed: Keycloak answered 400 .*read-only user federation: set the configured password there/,
-  );
-  const configuredAnew = corner
-    .all()
-    .map((declared) =>
-      declared.kind === "password"
-        ? { ...declared, inputs: { ...declared.inputs, password: "the directory's" } }
-        : declared,
+test.serial(
+  "with another password: the error says so, nothing is lost, and the next up continues",
+  async (t) => {
+    const corner = await federated(t, "the directory's");
+    const before = { ...(await corner.user()), attributes: undefined };
+    const stack = new Stack();
+    const error = await t.throwsAsync(stack.up(...corner.all()));
+    t.regex(
+      error.message,
+      /^Setting the password of user .* failed: Keycloak answered 400 .*read-only user federation: set the configured password there/,
     );
-  await stack.up(...configuredAnew);
-  t.deepEqual(await stack.preview(...configuredAnew), []);
-  await stack.destroy();
-  asBefore(t, { ...(await corner.user()), attributes: undefined }, before);
-});
+    const configuredAnew = corner
+      .all()
+      .map((declared) =>
+        declared.kind === "password"
+          ? { ...declared, inputs: { ...declared.inputs, password: "the directory's" } }
+          : declared,
+      );
+    await stack.up(...configuredAnew);
+    t.deepEqual(await stack.preview(...configuredAnew), []);
+    await stack.destroy();
+    asBefore(t, { ...(await corner.user()), attributes: undefined }, before);
+  },
+);

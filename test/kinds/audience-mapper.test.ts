@@ -33,21 +33,24 @@ const wrong: Record<string, { config?: object; rest?: object; words: string }> =
 };
 const ownerMark = "keycloak-apisix.owner";
 
-test.serial("a missing mapper is created with every field of the guide, and removed by destroy", async (t) => {
-  const corner = await Corner.of(t);
-  const before = await corner.realm.snapshot();
-  const stack = new Stack();
-  t.deepEqual(await stack.preview(corner.audience()), [{ name: "audience", op: "create", plan: "create" }]);
-  asBefore(t, await corner.realm.snapshot(), before);
-  await stack.up(corner.audience());
-  const mapper = await corner.mapper();
-  t.like(mapper, { protocol: "openid-connect", protocolMapper: "oidc-audience-mapper", config: right });
-  t.like(stack.outs("audience"), { adopted: false, uuid: mapper.id, clientSecret: "the-clients-secret" });
-  t.deepEqual(await corner.writes(() => stack.up(corner.audience())), []);
-  await stack.destroy();
-  asBefore(t, await corner.realm.snapshot(), before);
-  t.deepEqual(warned(), []);
-});
+test.serial(
+  "a missing mapper is created with every field of the guide, and removed by destroy",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const before = await corner.realm.snapshot();
+    const stack = new Stack();
+    t.deepEqual(await stack.preview(corner.audience()), [{ name: "audience", op: "create", plan: "create" }]);
+    asBefore(t, await corner.realm.snapshot(), before);
+    await stack.up(corner.audience());
+    const mapper = await corner.mapper();
+    t.like(mapper, { protocol: "openid-connect", protocolMapper: "oidc-audience-mapper", config: right });
+    t.like(stack.outs("audience"), { adopted: false, uuid: mapper.id, clientSecret: "the-clients-secret" });
+    t.deepEqual(await corner.writes(() => stack.up(corner.audience())), []);
+    await stack.destroy();
+    asBefore(t, await corner.realm.snapshot(), before);
+    t.deepEqual(warned(), []);
+  },
+);
 
 test.serial("a correct mapper is adopted and left alone, without a write", async (t) => {
   const corner = await Corner.of(t);
@@ -210,22 +213,19 @@ test.serial(
   },
 );
 
-test.serial(
-  "another mapper name in the program creates a new mapper and removes the old one",
-  async (t) => {
-    const corner = await Corner.of(t);
-    const other = new Corner(corner.realm);
-    t.teardown(() => other.clear());
-    const stack = new Stack();
-    await stack.up(corner.audience());
-    const renamed = corner.audience({ mapper: other.mapperName });
-    t.like((await stack.up(renamed))[0], { op: "replace", plan: "create" });
-    t.is(await corner.mapper(), undefined);
-    t.truthy(await other.mapper());
-    await stack.destroy();
-    t.is(await other.mapper(), undefined);
-  },
-);
+test.serial("another mapper name in the program creates a new mapper and removes the old one", async (t) => {
+  const corner = await Corner.of(t);
+  const other = new Corner(corner.realm);
+  t.teardown(() => other.clear());
+  const stack = new Stack();
+  await stack.up(corner.audience());
+  const renamed = corner.audience({ mapper: other.mapperName });
+  t.like((await stack.up(renamed))[0], { op: "replace", plan: "create" });
+  t.is(await corner.mapper(), undefined);
+  t.truthy(await other.mapper());
+  await stack.destroy();
+  t.is(await other.mapper(), undefined);
+});
 
 test.serial("client secret rotated by hand: the next up updates the output", async (t) => {
   const corner = await Corner.of(t);

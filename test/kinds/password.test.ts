@@ -49,25 +49,22 @@ test.serial("a missing password is set as permanent, and removed by destroy", as
   t.deepEqual(warned(), []);
 });
 
-test.serial(
-  "a correct password is adopted without a write, even if the policy forbids reuse",
-  async (t) => {
-    await settings(t, { passwordPolicy: "passwordHistory(3)" });
-    const corner = await Corner.of(t);
-    await corner.makeUser();
-    const before = await corner.realm.snapshot();
-    const stack = new Stack();
-    const writes = await corner.writes(async () => {
-      await stack.up(corner.password());
-      t.true(stack.outs("password").adopted);
-      t.deepEqual(await stack.up(corner.password()), []);
-      await stack.destroy();
-    });
-    t.deepEqual(writes, []);
-    asBefore(t, await corner.realm.snapshot(), before);
-    t.deepEqual(warned(), []);
-  },
-);
+test.serial("a correct password is adopted without a write, even if the policy forbids reuse", async (t) => {
+  await settings(t, { passwordPolicy: "passwordHistory(3)" });
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  const before = await corner.realm.snapshot();
+  const stack = new Stack();
+  const writes = await corner.writes(async () => {
+    await stack.up(corner.password());
+    t.true(stack.outs("password").adopted);
+    t.deepEqual(await stack.up(corner.password()), []);
+    await stack.destroy();
+  });
+  t.deepEqual(writes, []);
+  asBefore(t, await corner.realm.snapshot(), before);
+  t.deepEqual(warned(), []);
+});
 
 test.serial("reset by hand to the same password: shown as drift, but not set again", async (t) => {
   await settings(t, { passwordPolicy: "passwordHistory(3)" });
@@ -161,24 +158,21 @@ test.serial("deleted by hand: shown as missing, and set again", async (t) => {
   t.deepEqual(await stack.preview(...program), []);
 });
 
-test.serial(
-  "correct but temporary: shown, made permanent, and temporary again after destroy",
-  async (t) => {
-    await settings(t, { passwordPolicy: "passwordHistory(3)" });
-    const corner = await Corner.of(t);
-    await corner.makeUser({ temporary: true });
-    const before = await corner.user();
-    const stack = new Stack();
-    const [step] = await stack.preview(corner.password());
-    t.deepEqual(step?.corrects, {
-      requiredActions: "UPDATE_PASSWORD pending (the password is temporary), should be none",
-    });
-    await stack.up(corner.password());
-    t.true(await corner.canLogIn(configured));
-    await stack.destroy();
-    t.deepEqual((await corner.user()).requiredActions, before.requiredActions);
-  },
-);
+test.serial("correct but temporary: shown, made permanent, and temporary again after destroy", async (t) => {
+  await settings(t, { passwordPolicy: "passwordHistory(3)" });
+  const corner = await Corner.of(t);
+  await corner.makeUser({ temporary: true });
+  const before = await corner.user();
+  const stack = new Stack();
+  const [step] = await stack.preview(corner.password());
+  t.deepEqual(step?.corrects, {
+    requiredActions: "UPDATE_PASSWORD pending (the password is temporary), should be none",
+  });
+  await stack.up(corner.password());
+  t.true(await corner.canLogIn(configured));
+  await stack.destroy();
+  t.deepEqual((await corner.user()).requiredActions, before.requiredActions);
+});
 
 test.serial("a wrong, temporary password is replaced by a permanent one", async (t) => {
   const corner = await Corner.of(t);
@@ -190,20 +184,23 @@ test.serial("a wrong, temporary password is replaced by a permanent one", async 
   t.deepEqual((await corner.user()).requiredActions, ["UPDATE_PASSWORD"]);
 });
 
-test.serial("required actions are cleared and later restored; a pending OTP setup is left alone", async (t) => {
-  const corner = await Corner.of(t);
-  await corner.makeUser({ requiredActions: ["VERIFY_EMAIL", "CONFIGURE_TOTP", "UPDATE_PROFILE"] });
-  const stack = new Stack();
-  await stack.up(corner.password());
-  t.deepEqual((await corner.user()).requiredActions, ["CONFIGURE_TOTP"]);
-  t.deepEqual(await stack.preview(corner.password()), []);
-  await stack.destroy();
-  t.deepEqual((await corner.user()).requiredActions.toSorted(), [
-    "CONFIGURE_TOTP",
-    "UPDATE_PROFILE",
-    "VERIFY_EMAIL",
-  ]);
-});
+test.serial(
+  "required actions are cleared and later restored; a pending OTP setup is left alone",
+  async (t) => {
+    const corner = await Corner.of(t);
+    await corner.makeUser({ requiredActions: ["VERIFY_EMAIL", "CONFIGURE_TOTP", "UPDATE_PROFILE"] });
+    const stack = new Stack();
+    await stack.up(corner.password());
+    t.deepEqual((await corner.user()).requiredActions, ["CONFIGURE_TOTP"]);
+    t.deepEqual(await stack.preview(corner.password()), []);
+    await stack.destroy();
+    t.deepEqual((await corner.user()).requiredActions.toSorted(), [
+      "CONFIGURE_TOTP",
+      "UPDATE_PROFILE",
+      "VERIFY_EMAIL",
+    ]);
+  },
+);
 
 test.serial("a required action added by hand is drift of the password only", async (t) => {
   const corner = await Corner.of(t);
@@ -235,20 +232,23 @@ test.serial("a password that the policy refuses: the error says why, without the
   t.is(await corner.user(), undefined);
 });
 
-test.serial("the policy refuses the password while adopting: destroy leaves the user as it was", async (t) => {
-  const corner = await Corner.of(t);
-  await corner.makeUser({ password: "somebody's", requiredActions: ["VERIFY_EMAIL"] });
-  const before = await corner.realm.snapshot();
-  const given = await corner.realm.admin("GET", "");
-  await settings(t, { passwordPolicy: "length(40)" });
-  const stack = new Stack();
-  await t.throwsAsync(stack.up(corner.password()), { message: /password policy/ });
-  t.true(stack.state.has("password"), "the state keeps what is known so far");
-  await corner.realm.admin("PUT", "", { passwordPolicy: given.passwordPolicy ?? "" });
-  warned();
-  await stack.destroy();
-  asBefore(t, (await corner.realm.snapshot()).users, before.users);
-});
+test.serial(
+  "the policy refuses the password while adopting: destroy leaves the user as it was",
+  async (t) => {
+    const corner = await Corner.of(t);
+    await corner.makeUser({ password: "somebody's", requiredActions: ["VERIFY_EMAIL"] });
+    const before = await corner.realm.snapshot();
+    const given = await corner.realm.admin("GET", "");
+    await settings(t, { passwordPolicy: "length(40)" });
+    const stack = new Stack();
+    await t.throwsAsync(stack.up(corner.password()), { message: /password policy/ });
+    t.true(stack.state.has("password"), "the state keeps what is known so far");
+    await corner.realm.admin("PUT", "", { passwordPolicy: given.passwordPolicy ?? "" });
+    warned();
+    await stack.destroy();
+    asBefore(t, (await corner.realm.snapshot()).users, before.users);
+  },
+);
 
 test.serial(
   "a user locked by brute-force detection is unlocked with a warning; the password stays",
@@ -356,27 +356,24 @@ test.serial("OTP set up after the last up: shown, because customers no longer ge
   t.regex(warned().join("\n"), /has set up OTP since the last 'up': customers get no token/);
 });
 
-test.serial(
-  "expired by the realm's policy: shown, and set again, which lets customers log in",
-  async (t) => {
-    await settings(t, { passwordPolicy: "forceExpiredPasswordChange(30)" });
-    const corner = await Corner.of(t);
-    await corner.makeUser();
-    const longAgo = Date.now() - 40 * 86_400_000;
-    await corner.importAgain({ ...hashed(configured), createdDate: longAgo });
-    t.false(await corner.canLogIn(configured), "correct, but no token");
-    const stack = new Stack();
-    const [step] = await stack.preview(corner.password());
-    t.like(step, { plan: "adopt" });
-    t.is(
-      step?.corrects?.password,
-      `set on ${new Date(longAgo).toISOString().slice(0, 16).replace("T", " ")} UTC, expired by the realm's password policy`,
-    );
-    await stack.up(corner.password());
-    t.true(await corner.canLogIn(configured));
-    t.deepEqual(await stack.preview(corner.password()), []);
-  },
-);
+test.serial("expired by the realm's policy: shown, and set again, which lets customers log in", async (t) => {
+  await settings(t, { passwordPolicy: "forceExpiredPasswordChange(30)" });
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  const longAgo = Date.now() - 40 * 86_400_000;
+  await corner.importAgain({ ...hashed(configured), createdDate: longAgo });
+  t.false(await corner.canLogIn(configured), "correct, but no token");
+  const stack = new Stack();
+  const [step] = await stack.preview(corner.password());
+  t.like(step, { plan: "adopt" });
+  t.is(
+    step?.corrects?.password,
+    `set on ${new Date(longAgo).toISOString().slice(0, 16).replace("T", " ")} UTC, expired by the realm's password policy`,
+  );
+  await stack.up(corner.password());
+  t.true(await corner.canLogIn(configured));
+  t.deepEqual(await stack.preview(corner.password()), []);
+});
 
 test.serial("the login that checks the password leaves no session behind", async (t) => {
   const corner = await Corner.of(t);

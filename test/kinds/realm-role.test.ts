@@ -46,26 +46,29 @@ test.serial("an existing role is adopted as it is, composites included, without 
   asBefore(t, await corner.realm.snapshot(), before);
 });
 
-test.serial("what others add to our role is not drift, and survives adoption by a second stack", async (t) => {
-  const corner = await Corner.of(t);
-  const [first, second] = [new Stack(), new Stack()];
-  await first.up(corner.realmRole());
-  const role = await corner.role();
-  const attributes = { ...role.attributes, of: ["others"] };
-  await corner.realm.admin("PUT", `/roles-by-id/${role.id}`, { ...role, description: "ours", attributes });
-  await corner.realm.admin("POST", `/roles-by-id/${role.id}/composites`, [
-    await corner.realm.role("offline_access"),
-  ]);
-  t.deepEqual(await first.preview(corner.realmRole()), []);
-  await second.up(corner.realmRole());
-  const now = await corner.role();
-  t.like(now, { description: "ours", composite: true });
-  t.deepEqual(now.attributes.of, ["others"]);
-  await second.destroy();
-  t.deepEqual((await corner.role()).attributes, attributes, "the first stack's mark is back");
-  await first.destroy();
-  t.is(await corner.role(), undefined);
-});
+test.serial(
+  "what others add to our role is not drift, and survives adoption by a second stack",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const [first, second] = [new Stack(), new Stack()];
+    await first.up(corner.realmRole());
+    const role = await corner.role();
+    const attributes = { ...role.attributes, of: ["others"] };
+    await corner.realm.admin("PUT", `/roles-by-id/${role.id}`, { ...role, description: "ours", attributes });
+    await corner.realm.admin("POST", `/roles-by-id/${role.id}/composites`, [
+      await corner.realm.role("offline_access"),
+    ]);
+    t.deepEqual(await first.preview(corner.realmRole()), []);
+    await second.up(corner.realmRole());
+    const now = await corner.role();
+    t.like(now, { description: "ours", composite: true });
+    t.deepEqual(now.attributes.of, ["others"]);
+    await second.destroy();
+    t.deepEqual((await corner.role()).attributes, attributes, "the first stack's mark is back");
+    await first.destroy();
+    t.is(await corner.role(), undefined);
+  },
+);
 
 test.serial("deleted by hand: shown as missing, and recreated by up", async (t) => {
   const corner = await Corner.of(t);

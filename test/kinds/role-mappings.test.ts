@@ -62,22 +62,25 @@ for (const missing of [0, 1, 2]) {
     [corner.roleName, "offline_access", "uma_authorization"][missing] ?? corner.roleName;
   const what = ["customer", "offline_access", "uma_authorization"][missing];
 
-  test.serial(`adopting without ${what}: shown, mapped, and unmapped by destroy; the others stay`, async (t) => {
-    const corner = await Corner.of(t);
-    await corner.makeUser();
-    await corner.makeRole();
-    const name = nameOf(corner);
-    await corner.map(
-      ...[corner.roleName, "offline_access", "uma_authorization"].filter((role) => role !== name),
-    );
-    const before = await corner.mapped();
-    const stack = new Stack();
-    const [step] = await stack.up(corner.roleMappings());
-    t.deepEqual(step?.corrects, { [name]: "not mapped" });
-    t.deepEqual(await corner.mapped(), direct(corner));
-    await stack.destroy();
-    t.deepEqual(await corner.mapped(), before);
-  });
+  test.serial(
+    `adopting without ${what}: shown, mapped, and unmapped by destroy; the others stay`,
+    async (t) => {
+      const corner = await Corner.of(t);
+      await corner.makeUser();
+      await corner.makeRole();
+      const name = nameOf(corner);
+      await corner.map(
+        ...[corner.roleName, "offline_access", "uma_authorization"].filter((role) => role !== name),
+      );
+      const before = await corner.mapped();
+      const stack = new Stack();
+      const [step] = await stack.up(corner.roleMappings());
+      t.deepEqual(step?.corrects, { [name]: "not mapped" });
+      t.deepEqual(await corner.mapped(), direct(corner));
+      await stack.destroy();
+      t.deepEqual(await corner.mapped(), before);
+    },
+  );
 
   test.serial(`${what} unmapped by hand is the only drift shown, and is mapped again`, async (t) => {
     const corner = await Corner.of(t);
@@ -114,19 +117,16 @@ test.serial("other people's mappings are not drift, and stay when ours are remov
   t.is((await corner.realm.admin("GET", `/users/${id}/role-mappings/clients/${account.id}`)).length, 1);
 });
 
-test.serial(
-  "a role that leaves the program is no longer watched; destroy still unmaps it",
-  async (t) => {
-    const corner = await Corner.of(t);
-    await corner.makeUser();
-    await corner.makeRole();
-    const stack = new Stack();
-    await stack.up(corner.roleMappings());
-    await stack.up(corner.roleMappings({ roles: [corner.roleName] }));
-    await stack.destroy();
-    t.deepEqual(await corner.mapped(), [`default-roles-${corner.realm.name}`]);
-  },
-);
+test.serial("a role that leaves the program is no longer watched; destroy still unmaps it", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  await corner.makeRole();
+  const stack = new Stack();
+  await stack.up(corner.roleMappings());
+  await stack.up(corner.roleMappings({ roles: [corner.roleName] }));
+  await stack.destroy();
+  t.deepEqual(await corner.mapped(), [`default-roles-${corner.realm.name}`]);
+});
 
 test.serial(
   "a mapping that somebody has removed does not keep destroy from removing the others",
@@ -142,26 +142,29 @@ test.serial(
   },
 );
 
-test.serial("the user deleted by hand: shown for the user and its parts, and all are recreated", async (t) => {
-  const corner = await Corner.of(t);
-  const before = await corner.realm.snapshot();
-  const stack = new Stack();
-  await stack.up(...corner.all());
-  await corner.deleteUser();
-  t.deepEqual(
-    (await stack.preview(...corner.all())).map(({ name, op, drift }) => [name, op, drift]),
-    [
-      ["user", "update", { user: "missing" }],
-      ["password", "update", { password: "missing" }],
-      ["role-mappings", "update", { roleMappings: "missing" }],
-    ],
-  );
-  await stack.up(...corner.all());
-  t.deepEqual(await corner.mapped(), direct(corner));
-  t.deepEqual(await stack.preview(...corner.all()), []);
-  await stack.destroy();
-  asBefore(t, await corner.realm.snapshot(), before);
-});
+test.serial(
+  "the user deleted by hand: shown for the user and its parts, and all are recreated",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const before = await corner.realm.snapshot();
+    const stack = new Stack();
+    await stack.up(...corner.all());
+    await corner.deleteUser();
+    t.deepEqual(
+      (await stack.preview(...corner.all())).map(({ name, op, drift }) => [name, op, drift]),
+      [
+        ["user", "update", { user: "missing" }],
+        ["password", "update", { password: "missing" }],
+        ["role-mappings", "update", { roleMappings: "missing" }],
+      ],
+    );
+    await stack.up(...corner.all());
+    t.deepEqual(await corner.mapped(), direct(corner));
+    t.deepEqual(await stack.preview(...corner.all()), []);
+    await stack.destroy();
+    asBefore(t, await corner.realm.snapshot(), before);
+  },
+);
 
 test.serial("the role deleted by hand: recreated and mapped by the same up", async (t) => {
   const corner = await Corner.of(t);

@@ -159,18 +159,21 @@ test.serial("what is not ours on the user survives update and destroy", async (t
   asBefore(t, withoutPasswords(await corner.realm.snapshot()), withoutPasswords(before));
 });
 
-test.serial("our mark replaces somebody's label on the password, and destroy restores the label", async (t) => {
-  const corner = await Corner.of(t);
-  await corner.makeUser({ emailVerified: false });
-  const [{ id }, credential] = [await corner.user(), await corner.passwordCredential()];
-  await corner.realm.admin("PUT", `/users/${id}/credentials/${credential.id}/userLabel`, "my laptop");
-  const before = await corner.realm.snapshot();
-  const stack = new Stack();
-  await stack.up(corner.customer());
-  t.regex((await corner.passwordCredential()).userLabel, /^keycloak-apisix /);
-  await stack.destroy();
-  asBefore(t, await corner.realm.snapshot(), before);
-});
+test.serial(
+  "our mark replaces somebody's label on the password, and destroy restores the label",
+  async (t) => {
+    const corner = await Corner.of(t);
+    await corner.makeUser({ emailVerified: false });
+    const [{ id }, credential] = [await corner.user(), await corner.passwordCredential()];
+    await corner.realm.admin("PUT", `/users/${id}/credentials/${credential.id}/userLabel`, "my laptop");
+    const before = await corner.realm.snapshot();
+    const stack = new Stack();
+    await stack.up(corner.customer());
+    t.regex((await corner.passwordCredential()).userLabel, /^keycloak-apisix /);
+    await stack.destroy();
+    asBefore(t, await corner.realm.snapshot(), before);
+  },
+);
 
 test.serial(
   "a custom attribute that the profile requires gets a value, and destroy removes it",
@@ -244,16 +247,19 @@ test.serial("an attribute that the profile requires only later is drift of the u
   ]);
 });
 
-test.serial("upper case in the username causes no endless drift, although Keycloak stores lower case", async (t) => {
-  const corner = await Corner.of(t);
-  const stack = new Stack();
-  const program = corner.customer({ username: corner.username.toUpperCase() });
-  await stack.up(program);
-  t.truthy(await corner.user());
-  t.deepEqual(await stack.preview(program), []);
-  await stack.destroy();
-  t.is(await corner.user(), undefined);
-});
+test.serial(
+  "upper case in the username causes no endless drift, although Keycloak stores lower case",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const stack = new Stack();
+    const program = corner.customer({ username: corner.username.toUpperCase() });
+    await stack.up(program);
+    t.truthy(await corner.user());
+    t.deepEqual(await stack.preview(program), []);
+    await stack.destroy();
+    t.is(await corner.user(), undefined);
+  },
+);
 
 test.serial("a user whose name merely begins the same is another user", async (t) => {
   const corner = await Corner.of(t);
