@@ -32,7 +32,7 @@ const childrenOf = (name: string) =>
 const value = <T>(output: pulumi.Output<T>) =>
   new Promise<T>((resolve) => output.apply((found) => resolve(found)));
 
-test.serial("children, type token and outputs are the fixed ones", async (t) => {
+test.serial("children, type token and outputs have their fixed names", async (t) => {
   const cx = new ApisixEnablement("cx", { realm: "r", customerPassword: "pw" });
   t.is(await value(cx.userId), "cx-user-uuid");
   t.is(await value(cx.roleId), "cx-role-uuid");
@@ -52,7 +52,7 @@ test.serial("children, type token and outputs are the fixed ones", async (t) => 
   );
 });
 
-test.serial("below CX 4.10.1 there is no role and there are no role mappings", async (t) => {
+test.serial("below CX 4.10.1 there are no role and no role mappings", async (t) => {
   const old = new ApisixEnablement("old", {
     realm: "r",
     customerPassword: "pw",
@@ -64,7 +64,7 @@ test.serial("below CX 4.10.1 there is no role and there are no role mappings", a
   t.deepEqual(childrenOf("old").toSorted(), ["old-audience", "old-password", "old-user"]);
 });
 
-test.serial("an unknown cxVersion and a missing password are refused in words", (t) => {
+test.serial("an unknown cxVersion and a missing password are refused, and the error names them", (t) => {
   t.throws(() => new ApisixEnablement("a", { realm: "r", customerPassword: "pw", cxVersion: "banana" }), {
     message: /Unknown cxVersion 'banana'/,
   });

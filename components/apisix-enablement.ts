@@ -16,13 +16,14 @@ import { User } from "./resources/user.ts";
 /** Arguments of an {@link ApisixEnablement}. */
 export interface ApisixEnablementArgs {
   /**
-   * Name of the realm; on a multi-tenant CX the tenant's id. The realm must exist, or be created by this program. In the latter case
-   * pass its output (`realm.realm`), or its name and the option `dependsOn`, so that a preview does not look for it.
+   * Name of the realm; on a multi-tenant CX, the tenant's id. The realm must exist or be created by this program.
+   * If the program creates it, pass its output (`realm.realm`), or its name and the option `dependsOn`. Otherwise a
+   * preview looks for a realm that does not exist yet.
    */
   realm: pulumi.Input<string>;
   /**
-   * clientId of the client that issues the customers' tokens and must be in their audience. It must exist, or be created by this
-   * program, must not be bearer-only, and must allow direct grants.
+   * clientId of the client that issues the customers' tokens and must be in their audience. It must exist or be
+   * created by this program, allow direct grants, and not be bearer-only.
    * @default "cim"
    */
   client?: pulumi.Input<string>;
@@ -34,14 +35,14 @@ export interface ApisixEnablementArgs {
   /** That user's password, not temporary; always kept as a secret. */
   customerPassword: pulumi.Input<string>;
   /**
-   * Values for attributes of the realm's user profile: `email`, `firstName`, `lastName`, or the realm's own. A given value is
-   * enforced. A required attribute without a value gets one that passes the profile's validators: from Keycloak 24 on nobody can
-   * log in without.
+   * Values for attributes of the realm's user profile: `email`, `firstName`, `lastName`, or the realm's own. A
+   * given value is enforced. A required attribute without a value gets one that passes the profile's validators:
+   * from Keycloak 24 on, nobody can log in with an incomplete profile.
    */
   customerProfile?: pulumi.Input<Record<string, pulumi.Input<string>>>;
   /**
-   * The CX release, like `4.10.1`. Below 4.10.1 there is no role and there are no role mappings (guide). Plain, not an Input: it
-   * decides which resources there are.
+   * The CX release, such as `4.10.1`. Below 4.10.1 there are no role and no role mappings (guide). It is a plain
+   * value, not an Input, because it decides which resources exist.
    * @default the newest
    */
   cxVersion?: string;
@@ -56,8 +57,8 @@ export interface ApisixEnablementArgs {
    */
   apisixDiscoveryBase?: pulumi.Input<string | undefined>;
   /**
-   * Config namespace of the connection to Keycloak, with the keys of @pulumi/keycloak's provider: for a program with several
-   * Keycloaks. Never credentials themselves.
+   * Config namespace of the connection to Keycloak, for a program with several Keycloaks. Its keys are those of the
+   * provider `@pulumi/keycloak`. This is only its name, never credentials.
    * @default "keycloak"
    */
   connection?: string;
@@ -70,7 +71,7 @@ const mappedRoles = [customerRole, "offline_access", "uma_authorization"];
 
 /**
  * Makes a Keycloak realm ready for Expertflow CX behind APISIX: Audience mapper, customer user, password, realm
- * role and role mappings, each adopted when it is there and created when it is not, and a real token as proof.
+ * role and role mappings, each adopted if it exists and created if it does not. A real token proves the result.
  *
  * @example
  * new ApisixEnablement("expertflow", { realm: "expertflow", customerPassword: config.requireSecret("customerPassword") });
@@ -86,19 +87,21 @@ export class ApisixEnablement extends pulumi.ComponentResource {
   declare readonly userId: pulumi.Output<string>;
   /** Keycloak's id of the realm role; undefined below CX 4.10.1. */
   declare readonly roleId: pulumi.Output<string | undefined>;
-  /** By child (`audience`, `user`, …): true where the object was there before this stack. */
+  /** By child (`audience`, `user`, …): true if the object existed before this stack. */
   declare readonly adopted: pulumi.Output<Record<string, boolean>>;
   /** What was verified, never the token; undefined with `verifyToken: false`. */
   declare readonly token: pulumi.Output<VerifiedToken | undefined>;
-  /** The finished `openid-connect` plugin configuration for APISIX's routes; secret where it holds the client's secret. */
+  /**
+   * The finished `openid-connect` plugin configuration for APISIX's routes; secret if it holds the client's secret.
+   */
   declare readonly apisix: pulumi.Output<OpenidConnectPlugin>;
 
   /**
-   * @param name what its children's names begin with; the realm's name is a good one
+   * @param name prefix of its children's names; the realm's name is a good choice
    * @param args the settings
-   * @param options Pulumi's own for any component, `aliases` for example
-   * @throws pulumi.ResourceError when `cxVersion` is not a version, or when the stack keeps Keycloak's
-   * credentials in the clear.
+   * @param options Pulumi's options for any component, for example `aliases`
+   * @throws pulumi.ResourceError if `cxVersion` is not a version, `customerPassword` is missing, or the stack keeps
+   * Keycloak's credentials in plain text.
    */
   constructor(name: string, args: ApisixEnablementArgs, options?: pulumi.ComponentResourceOptions) {
     super("keycloak-apisix:index:ApisixEnablement", name, {}, options);
@@ -142,7 +145,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
   }
 }
 
-/** What is made ready, and for whom. */
+/** The realm, client and user that the children share. */
 interface Target {
   readonly realm: pulumi.Output<string>;
   readonly client: pulumi.Output<string>;
@@ -174,7 +177,7 @@ function ensureObjects(
   const user = new User(
     `${name}-user`,
     { realm, username, profile, connection },
-    // A role is not removed from under a user, so the user has to go before it.
+    // A role that a user still has is not removed, so destroy must remove the user first.
     after(...(role ? [role] : [])),
   );
   const passwordOfUser = new Password(
@@ -218,7 +221,7 @@ function verified(
 
 /**
  * Refuses bad arguments before any resource is registered.
- * @returns whether this CX release wants the role.
+ * @returns whether this CX release needs the role.
  */
 function validated(component: ApisixEnablement, args: ApisixEnablementArgs): boolean {
   requireProvider(component);

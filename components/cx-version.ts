@@ -1,4 +1,4 @@
-// What a CX release asks of the realm.
+// What a CX release needs in the realm.
 import semver from "semver";
 import { Failure } from "./failure.ts";
 
@@ -6,9 +6,9 @@ import { Failure } from "./failure.ts";
 const firstWithRole = "4.10.1";
 
 /**
- * Does this CX release want the realm role and the role mappings?
+ * Does this CX release need the realm role and the role mappings?
  * @param cxVersion like `4.10.1`, `4.10` or `v5.0.0`; undefined means the newest
- * @throws Failure when it is not a version.
+ * @throws Failure if it is not a version.
  */
 export function wantsRole(cxVersion: string | undefined): boolean {
   if (cxVersion === undefined) return true;

@@ -1,16 +1,16 @@
-// The failures that every folder may throw: words for people, and what they mean as data for code.
+// The failures that every folder may throw: a message for people, and its meaning as data for code.
 
-/** What a failure means to the code that meets it. Nothing is ever decided by its words. */
+/** What a failure means to the code that catches it. Code never decides by the message. */
 export type Meaning =
-  /** Keycloak's own word that this one object is not there. */
+  /** Keycloak itself says that this one object does not exist. */
   | "absent"
-  /** The realm or the client is not there, and so nothing in it. */
+  /** The realm or the client does not exist, so nothing in it does. */
   | "nothing there"
-  /** Somebody else was faster: the object is there already. */
+  /** Somebody else was faster: the object already exists. */
   | "conflict"
   /** Keycloak does not let this admin in. */
   | "login refused"
-  /** A write broke off, and nobody could look whether it took effect. */
+  /** A write failed halfway, and nobody could check whether it took effect. */
   | "unclear";
 
 export interface FailureOptions {
@@ -19,15 +19,15 @@ export interface FailureOptions {
   readonly status?: number;
   /** Keycloak's own words. */
   readonly said?: string;
-  /** True where the connection, the realm or the client is at fault, so that every resource would report the same. */
+  /** True if the connection, the realm or the client is at fault: every resource would report the same. */
   readonly shared?: boolean;
-  /** That shared cause, where the sentences about it differ in what was attempted. Default: the message. */
+  /** That shared cause, if messages about it differ in what was attempted. Default: the message. */
   readonly about?: string;
 }
 
 /**
- * A failure in words: what was attempted, on what, what Keycloak answered, what to do. The message is complete, so it is
- * printed as it is.
+ * A failure in words: what was attempted, on what, what Keycloak answered, what to do. The message is complete, so
+ * it is printed as it is.
  */
 export class Failure extends Error implements FailureOptions {
   readonly meaning: Meaning | undefined;

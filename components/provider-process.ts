@@ -1,5 +1,5 @@
-// What the engine's dynamic provider process loads, by the line of text in the state (provider/text.ts): the package's export
-// `keycloak-apisix/provider`. Here the kinds meet Keycloak and Pulumi.
+// The package's export `keycloak-apisix/provider`, which the engine's dynamic provider process loads
+// (provider/text.ts). It connects the kinds with Keycloak and Pulumi.
 import { Failure } from "./failure.ts";
 import type { Realm } from "./keycloak/realm.ts";
 import { Sessions } from "./keycloak/sessions.ts";
@@ -19,7 +19,7 @@ export function provider(kind: string): DynamicProvider {
   );
 }
 
-/** All that one command of the CLI shares; one a process, but for tests. */
+/** All that one command of the CLI shares. A process has one of these; only tests create more. */
 export function newProcess(): {
   readonly configure: DynamicProvider["configure"];
   readonly providers: ReadonlyMap<string, Methods>;

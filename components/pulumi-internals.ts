@@ -1,11 +1,11 @@
-// What Pulumi's SDK knows and does not offer in its types. All of it is guarded: without it the component still works, it
-// only knows less.
+// What Pulumi's SDK knows but does not declare in its types. Every use is guarded: without it the component still
+// works, but knows less.
 import * as pulumi from "@pulumi/pulumi";
 
 /**
- * The same value, but unknown as long as something is still to be created that it comes from, or that the component
- * waits for (`dependsOn`, or a resource as its parent). `realm.realm` is known in the preview of the very `up` that
- * creates the realm, and a name written out always is: looking for it there would fail.
+ * The same value, but unknown until the resources exist that it comes from, or that the component waits for
+ * (`dependsOn`, or a resource as its parent). Pulumi knows `realm.realm` and a literal name even in the preview of
+ * the `up` that creates the realm, and looking for the realm there would fail.
  */
 export function onceItExists(
   value: pulumi.Input<string>,
@@ -28,7 +28,7 @@ type Relatives = {
   readonly __parentResource?: pulumi.Resource;
 };
 
-/** Of a component the ids of what it consists of; not of one that this very component is a part of. */
+/** For a component, the ids of its children; none for an ancestor of this component. */
 function idsOf(
   resources: Iterable<pulumi.Resource>,
   parent: pulumi.Resource | undefined,
@@ -43,7 +43,7 @@ function idsOf(
   return [...resources].flatMap(ids);
 }
 
-/** Does the stack keep this config key in the clear? False where it is a secret, or not in the stack's file. */
+/** Does the stack keep this config key in plain text? False if it is a secret, or not in the stack's file. */
 export function isPlaintextConfig(key: string): boolean {
   const { allConfig, isConfigSecret } = pulumi.runtime as typeof pulumi.runtime & {
     isConfigSecret?: (key: string) => boolean;

@@ -8,17 +8,7 @@ import { keycloakVersion } from "../rig/keycloak/server.ts";
 import { root } from "../rig/machine/folders.ts";
 
 /** One version of each release that operators still run: the newest that Maven Central carries. */
-const versions = [
-  "18.0.2",
-  "19.0.1",
-  "20.0.5",
-  "22.0.5",
-  "24.0.5",
-  "25.0.6",
-  "26.0.8",
-  "26.4.7",
-  keycloakVersion,
-];
+const versions = ["18.0.2", "20.0.5", "22.0.5", "24.0.5", "25.0.6", "26.0.8", "26.4.7", keycloakVersion];
 /** Through the real CLI: fresh realm, second up, adoption of realms configured by hand, drift and repair, destroy. */
 const mainPath = ["fresh-realm", "adopt", "drift"].map((name) => `test/cli/${name}.test.ts`);
 /** Only these tests: the others of drift take longer than all of them. */

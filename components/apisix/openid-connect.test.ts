@@ -1,4 +1,4 @@
-// What APISIX is given.
+// The plugin configuration that APISIX gets.
 import test from "ava";
 import { openidConnectPlugin } from "./openid-connect.ts";
 

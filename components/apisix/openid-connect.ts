@@ -1,12 +1,12 @@
-// The configuration of APISIX's `openid-connect` plugin that goes with an enabled realm.
+// The configuration of APISIX's `openid-connect` plugin for a realm that is ready.
 
-/** The object that stands under `openid-connect` in a route's `plugins`; every field the guide sets. */
+/** The object under `openid-connect` in a route's `plugins`, with every field that the guide sets. */
 export interface OpenidConnectPlugin {
-  /** clientId of the client that asks Keycloak, and must be in a token's audience. */
+  /** clientId of the client that APISIX uses to introspect tokens, and that must be in their audience. */
   client_id: string;
-  /** Left out where the client has none, as a public one does. */
+  /** Left out for a public client, which has none. */
   client_secret?: string;
-  /** Only where there is no secret to introspect with: APISIX then verifies tokens by the realm's keys. */
+  /** Only if there is no secret to introspect with: APISIX then verifies tokens with the realm's keys. */
   use_jwks?: true;
   /** Name of the realm. */
   realm: string;
@@ -14,17 +14,20 @@ export interface OpenidConnectPlugin {
   discovery: string;
   /** A request without a token is refused, not sent to a login page. */
   bearer_only: true;
-  /** How the token must be signed, where APISIX itself verifies the signature. */
+  /** How the token must be signed, if APISIX itself verifies the signature. */
   token_signing_alg_values_expected: "RS256";
-  /** The APIs get the token as it came, in `Authorization`. */
+  /** The APIs get the token unchanged, in `Authorization`. */
   set_access_token_header: false;
   /** No `X-Userinfo` for the APIs. */
   set_userinfo_header: false;
-  /** The guide's list. It is no field of the plugin's, in any release, and is ignored. */
+  /** The guide's list. No release of the plugin knows this field, so it is ignored. */
   audience: string[];
   /** Scopes that a token must have. */
   required_scopes: string[];
-  /** Enforces the audience from APISIX 3.12 on. Up to 3.17 `match_with_client_id` alone lets in a token without any audience. */
+  /**
+   * Enforces the audience from APISIX 3.12 on. Up to 3.17 `match_with_client_id` alone lets in a token without any
+   * audience.
+   */
   claim_validator: { audience: { match_with_client_id: true; required: true } };
 }
 

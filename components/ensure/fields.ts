@@ -1,9 +1,9 @@
-// The fields of an object: compared, shown, and put back.
+// The fields of an object: compared, shown, and restored.
 import { isDeepStrictEqual } from "node:util";
 
-/** A field's value. Undefined: not there. */
+/** A field's value; undefined if it is not set. */
 export type FieldValue = string | boolean | readonly string[] | undefined;
-/** By the name that people know the field under. */
+/** By the name that people know the field by. */
 export type Fields = Readonly<Record<string, FieldValue>>;
 /** Field by field, in words: what is, and what should be. */
 export type Drift = Readonly<Record<string, string>>;

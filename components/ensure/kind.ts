@@ -1,10 +1,10 @@
-// What a kind of ensured object says of itself. What is the same for all kinds stands in lifecycle.ts and ownership.ts.
+// What each kind of ensured object defines. What all kinds share is in lifecycle.ts and ownership.ts.
 import type { Fields, FieldValue } from "./fields.ts";
 import type { Mark } from "./marks.ts";
 
 /** Where objects live: a realm of a server. */
 export interface Place {
-  /** Address of the server: what identifies it. */
+  /** Address of the server, which identifies it. */
   readonly server: string;
   /** Name of the realm. */
   readonly name: string;
@@ -67,12 +67,12 @@ interface Common<Inputs extends KindInputs, Live extends LiveObject, Realm exten
   /**
    * Refuses a realm or client that is unfit for this kind.
    * @param isNew true before the object is adopted or created, when rights to write are needed as well
-   * @throws Failure in words.
+   * @throws Failure that says what to do.
    */
   validate?(realm: Realm, inputs: Inputs, isNew: boolean): Promise<void>;
   /** The live object; for a part its owner, with or without the part. Undefined if there is none. */
   find(realm: Realm, inputs: Inputs): Promise<Live | undefined>;
-  /** How the fields should be, under the names of the live object's. */
+  /** How the fields should be, under the same names as in the live object. */
   wanted(realm: Realm, inputs: Inputs, known: Known<Inputs, Live>): Promise<Fields>;
   /** A field's drift in words, if "false, should be true" does not say it. */
   explain?(field: string, is: FieldValue, wanted: FieldValue): string | undefined;
@@ -90,12 +90,12 @@ export interface ObjectKind<Inputs extends KindInputs, Live extends LiveObject, 
   usedBy?(realm: Realm, live: Live): Promise<string | undefined>;
 }
 
-/** Part of another object, which carries the mark for it: put back, never created or removed by itself. */
+/** Part of another object, which carries the mark for it: restored, never created or removed by itself. */
 export interface PartKind<Inputs extends KindInputs, Live extends LiveObject, Realm extends Place>
   extends Common<Inputs, Live, Realm> {
   /** Noun of the owner's kind. */
   readonly partOf: string;
-  /** Fields that cannot be put back, with the reason. */
+  /** Fields that cannot be restored, with the reason. */
   readonly irreversible?: Readonly<Record<string, string>>;
 }
 

@@ -1,4 +1,4 @@
-// The heart on an object in memory: what it adopts, creates, corrects, leaves and takes back.
+// The lifecycle of an object in memory: what is adopted, created, corrected, left alone and restored.
 import test from "ava";
 import { Failure } from "../failure.ts";
 import { Holders } from "./holders.ts";
@@ -13,7 +13,7 @@ function given(wanted = wants): { realm: MemoryRealm; resource: Resource; anothe
   return { realm, resource: another(), another };
 }
 
-test("what is missing is planned, created with our mark, and removed again", async (t) => {
+test("a missing object is planned, created with our mark, and removed by destroy", async (t) => {
   const { realm, resource } = given();
   t.deepEqual(await resource.preview(), { plan: "create", changes: true });
   await resource.up();
@@ -27,7 +27,7 @@ test("what is missing is planned, created with our mark, and removed again", asy
   t.deepEqual(resource.said, []);
 });
 
-test("what is there and right is adopted and left, without a write", async (t) => {
+test("a correct object is adopted and left alone, without a write", async (t) => {
   const { realm, resource } = given();
   const { id } = realm.make("x", { ...wants, other: "kept" }, "a person");
   const before = realm.snapshot();
@@ -38,7 +38,7 @@ test("what is there and right is adopted and left, without a write", async (t) =
   t.deepEqual(realm.snapshot(), before);
 });
 
-test("what is there and wrong is corrected, field by field, and put back as it was", async (t) => {
+test("a wrong object is corrected, field by field, and restored by destroy", async (t) => {
   const { realm, resource } = given();
   realm.make("x", { a: "9", other: "kept" }, "a person", "my laptop");
   const before = realm.snapshot();
@@ -53,7 +53,7 @@ test("what is there and wrong is corrected, field by field, and put back as it w
   t.deepEqual(realm.snapshot(), before);
 });
 
-test("drift is named in words, alone, and corrected; what was found first is still put back", async (t) => {
+test("only the drifted field is shown and corrected; destroy still restores what was found first", async (t) => {
   const { realm, resource } = given();
   const object = realm.make("x", { a: "9", b: "2" }, "a person");
   await resource.up();
@@ -66,7 +66,7 @@ test("drift is named in words, alone, and corrected; what was found first is sti
   t.deepEqual(object.fields, { a: "9", b: "2" });
 });
 
-test("what is gone is named as missing, and created again", async (t) => {
+test("a deleted object is shown as missing, and recreated", async (t) => {
   const { realm, resource } = given();
   await resource.up();
   realm.objects.clear();
@@ -77,7 +77,7 @@ test("what is gone is named as missing, and created again", async (t) => {
   t.is(realm.objects.size, 0);
 });
 
-test("what is gone leaves the state with a refresh, and is nothing to destroy", async (t) => {
+test("a deleted object leaves the state with a refresh, and destroy has nothing to do", async (t) => {
   const { realm, resource, another } = given();
   await resource.up();
   const second = another();
@@ -89,7 +89,7 @@ test("what is gone leaves the state with a refresh, and is nothing to destroy", 
   t.deepEqual(second.said, []);
 });
 
-test("a realm that is gone is nothing to destroy, and takes its objects out of the state", async (t) => {
+test("a realm that is gone fails a preview, and a refresh drops its objects from the state", async (t) => {
   const { realm, resource } = given();
   await resource.up();
   realm.objects.clear();
@@ -99,7 +99,7 @@ test("a realm that is gone is nothing to destroy, and takes its objects out of t
   t.is(resource.recorded, undefined);
 });
 
-test("made again by hand: named, left by destroy, adopted by up", async (t) => {
+test("recreated by hand: shown, left alone by destroy, adopted by up", async (t) => {
   const { realm, resource, another } = given();
   await resource.up();
   realm.objects.clear();
@@ -115,7 +115,7 @@ test("made again by hand: named, left by destroy, adopted by up", async (t) => {
   t.is(realm.objects.get("x")?.madeBy, "a person");
 });
 
-test("adopted as it stood, then made anew by hand: named as well, without any mark", async (t) => {
+test("adopted without a change, then recreated by hand: shown even without a mark", async (t) => {
   const { realm, resource } = given();
   realm.make("x", wants, "a person");
   await resource.up();
@@ -124,7 +124,7 @@ test("adopted as it stood, then made anew by hand: named as well, without any ma
   t.deepEqual((await resource.preview()).drift, { thing: "made anew outside this stack" });
 });
 
-test("a create that broke off after it took effect is recognised by its mark, and finished", async (t) => {
+test("a create that failed after it took effect is recognised by its mark, and finished", async (t) => {
   const { realm, resource } = given();
   realm.instead = (go) => {
     go();
@@ -134,12 +134,12 @@ test("a create that broke off after it took effect is recognised by its mark, an
   t.is(resource.recorded?.id, "");
   await resource.up();
   t.false(resource.recorded?.adopted);
-  t.deepEqual(realm.writes, ["create x"], "nothing is made twice");
+  t.deepEqual(realm.writes, ["create x"], "nothing is created twice");
   await resource.destroy();
   t.is(realm.objects.size, 0);
 });
 
-test("a create that broke off, and somebody else's object in its place: left, and said so", async (t) => {
+test("a create that failed, and somebody else's object in its place: left alone, with a warning", async (t) => {
   const { realm, resource } = given();
   realm.instead = () => {
     throw new Failure("no answer", { meaning: "unclear" });
@@ -160,7 +160,7 @@ test("a create that is refused leaves nothing in the state", async (t) => {
   t.is(resource.recorded, undefined);
 });
 
-test("somebody was faster: what is there now is adopted, and put back as it was found", async (t) => {
+test("somebody was faster: their object is adopted, and restored by destroy", async (t) => {
   const { realm, resource } = given();
   realm.instead = (go) => {
     realm.make("x", { a: "9" }, "a person");
@@ -173,7 +173,7 @@ test("somebody was faster: what is there now is adopted, and put back as it was 
   t.deepEqual(realm.objects.get("x")?.fields, { a: "9" });
 });
 
-test("adopting that breaks off keeps what was found", async (t) => {
+test("an adoption that fails halfway keeps the record of what was found", async (t) => {
   const { realm, resource } = given();
   const object = realm.make("x", { a: "9" }, "a person");
   realm.instead = (go) => {
@@ -200,7 +200,7 @@ test("renamed in one run: the new holder takes over, and destroy leaves nothing"
   t.deepEqual([...old.said, ...renamed.said], []);
 });
 
-test("renamed twice: what was created is still known as such", async (t) => {
+test("renamed twice: destroy still removes what was created", async (t) => {
   const { realm, resource: first, another } = given();
   await first.up();
   let last = first;
@@ -214,7 +214,7 @@ test("renamed twice: what was created is still known as such", async (t) => {
   t.is(realm.objects.size, 0);
 });
 
-test("renamed with a refresh in the same run: what was found is inherited, and put back", async (t) => {
+test("renamed with a refresh in the same run: what was found is inherited, and restored", async (t) => {
   const { realm, resource: old, another } = given();
   const object = realm.make("x", { a: "9" }, "a person");
   await old.up();
@@ -227,7 +227,7 @@ test("renamed with a refresh in the same run: what was found is inherited, and p
   t.deepEqual([...old.said, ...renamed.said], []);
 });
 
-test("renamed without: what the old one had changed is named, since nobody can put it back", async (t) => {
+test("renamed without a refresh: a warning names the changes that nobody can undo any more", async (t) => {
   const { realm, resource: old, another } = given();
   realm.make("x", { a: "9" }, "a person");
   await old.up();
@@ -238,7 +238,7 @@ test("renamed without: what the old one had changed is named, since nobody can p
 });
 
 for (const stays of ["first", "second"] as const) {
-  test(`declared twice, and the ${stays} stays: nothing is taken from under it, and destroy leaves nothing`, async (t) => {
+  test(`declared twice, and only the ${stays} stays: it loses nothing, and its destroy leaves nothing`, async (t) => {
     const { realm, resource: first, another } = given();
     const [second, run] = [another(), new Holders()];
     await first.up(run);
@@ -253,7 +253,7 @@ for (const stays of ["first", "second"] as const) {
   });
 }
 
-test("two stacks: the first may go before the second, and nothing is taken from under it", async (t) => {
+test("two stacks: destroying the first takes nothing away from the second", async (t) => {
   const { realm, resource: first, another } = given();
   await first.up();
   const second = another();
@@ -263,10 +263,10 @@ test("two stacks: the first may go before the second, and nothing is taken from 
   t.regex(first.said.join(), /another stack has adopted it since/);
   t.true(isReady(realm.objects.get("x"), wants));
   await second.destroy();
-  t.true(realm.objects.has("x"), "the second did not make it");
+  t.true(realm.objects.has("x"), "the second did not create it");
 });
 
-test("two stacks: the second may go first, and the first still removes what it made", async (t) => {
+test("two stacks: with the second destroyed, the first still removes what it created", async (t) => {
   const { realm, resource: first, another } = given();
   await first.up();
   const second = another();
@@ -276,7 +276,7 @@ test("two stacks: the second may go first, and the first still removes what it m
   t.is(realm.objects.size, 0);
 });
 
-test("whoever can write the mark gains nothing: destroy removes no adopted object", async (t) => {
+test("forging the mark gains nothing: destroy removes no adopted object", async (t) => {
   const { realm, resource } = given();
   const object = realm.make("x", { a: "9" }, "a person");
   await resource.up();
@@ -290,7 +290,7 @@ test("whoever can write the mark gains nothing: destroy removes no adopted objec
   }
 });
 
-test("what others use is left, and named", async (t) => {
+test("an object that others use is left alone, and they are named", async (t) => {
   const { realm, resource } = given();
   await resource.up();
   const object = realm.objects.get("x");
@@ -316,7 +316,7 @@ test("another server: adopted there, and nothing on the earlier one is touched",
   t.deepEqual(here.snapshot(), before);
 });
 
-test("destroyed while the stack talks to another server: left, and both are named", async (t) => {
+test("destroyed while the stack talks to another server: left alone, and both are named", async (t) => {
   const [here, there] = [new MemoryRealm(), new MemoryRealm("https://elsewhere.example.com")];
   let now = here;
   const resource = new Resource(() => now, wants);
@@ -327,7 +327,7 @@ test("destroyed while the stack talks to another server: left, and both are name
   t.true(here.objects.has("x"));
 });
 
-test("a part: set where there is none, and taken away again; its owner stays", async (t) => {
+test("a missing part is set, and removed by destroy; its owner stays", async (t) => {
   const realm = new MemoryRealm();
   const resource = new Resource(() => realm, { value: "secret" }, "x", true);
   const owner = realm.make("x", {}, "a person");
@@ -339,7 +339,7 @@ test("a part: set where there is none, and taken away again; its owner stays", a
   t.true(realm.objects.has("x"));
 });
 
-test("a part that is right is left, one that is wrong is replaced, and that it stays so is said", async (t) => {
+test("a correct part is left alone, a wrong one is replaced, and destroy says that this stays", async (t) => {
   const realm = new MemoryRealm();
   const resource = new Resource(() => realm, { value: "secret" }, "x", true);
   const owner = realm.make("x", {}, "a person");
@@ -354,7 +354,7 @@ test("a part that is right is left, one that is wrong is replaced, and that it s
   t.regex(resource.said.join(), /part was not put back, because it cannot be read/);
 });
 
-test("a part without its owner: an error that says so, and nothing is made", async (t) => {
+test("a part without its owner: an error says so, and nothing is created", async (t) => {
   const realm = new MemoryRealm();
   const resource = new Resource(() => realm, { value: "secret" }, "x", true);
   await t.throwsAsync(resource.up(), {

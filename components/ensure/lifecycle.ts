@@ -1,5 +1,5 @@
-// The heart: check, diff, create, adopt, update, read and delete, once for all kinds. It knows neither Pulumi nor Keycloak.
-// kind.ts has what differs between kinds; ownership.ts decides what may be taken back.
+// The heart: check, diff, create, adopt, update, read and delete, once for all kinds. It knows neither Pulumi nor
+// Keycloak. kind.ts has what differs between kinds; ownership.ts decides what may be undone.
 import { isDeepStrictEqual } from "node:util";
 import { asFailure, Failure, hasMeaning } from "../failure.ts";
 import { type Drift, differing, type Fields, inWords } from "./fields.ts";
@@ -25,7 +25,7 @@ export interface Recorded<Inputs> extends Ownership {
 /** What an `up` would do, for people to read in a preview. No decision depends on it, except on `trace`. */
 export interface Forecast {
   readonly plan?: "adopt" | "create";
-  /** What adopting will put right. */
+  /** What adopting will correct. */
   readonly corrects?: Drift;
   /** How the live object of an existing resource differs from what it should be. */
   readonly drift?: Drift;
@@ -41,13 +41,13 @@ export interface Earlier<Inputs> {
 
 /** What a lifecycle is given from outside. */
 export interface Surroundings<Realm extends Place> {
-  /** @throws Failure where the connection is not configured well. */
+  /** @throws Failure if the connection is misconfigured. */
   realmOf(inputs: KindInputs): Realm;
   readonly holders: Holders;
   say(severity: Remark["severity"], text: string): Promise<void>;
 }
 
-/** Creating or adopting broke off half way. The state must keep what is known by then. */
+/** Creating or adopting failed halfway. The state must keep what is known so far. */
 export class BrokenOff<Inputs> extends Failure {
   readonly recorded: Recorded<Inputs>;
 
@@ -67,13 +67,13 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     this.#surroundings = surroundings;
   }
 
-  /** Looks at the live object of a new resource, or of one that is as `earlier` says. */
+  /** Looks at the live object of a new resource, or of the one that `earlier` describes. */
   async check(inputs: Inputs, earlier?: Earlier<Inputs>): Promise<Forecast> {
     const realm = this.#surroundings.realmOf(inputs);
     await this.#kind.validate?.(realm, inputs, earlier === undefined);
     const { live, drift } = await this.#assess(realm, inputs, { previous: earlier?.inputs });
     if (earlier) return { drift: live ? { ...drift, ...this.#replaced(live, earlier.trace) } : drift };
-    // If it cannot be created, better say so now than half way through.
+    // If it cannot be created, better say so now than halfway through.
     if (!live) await this.#kind.wanted(realm, inputs, {});
     if (!live || live.present === false) return { plan: "create" };
     return { plan: "adopt", corrects: drift, trace: this.#traceOf(live)?.value };
@@ -104,7 +104,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     await kind.validate?.(realm, inputs, recorded === undefined);
     let live = await kind.find(realm, inputs);
     if (live && !recorded && live.present !== false) {
-      // A correction sends the object back, so it must not rest on what somebody has changed meanwhile.
+      // A correction sends the whole object back, so it must not start from an outdated one.
       realm.forget();
       live = await kind.find(realm, inputs);
     }
@@ -113,7 +113,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     return this.#correct(realm, inputs, live, known?.id === live.id ? known : undefined, trace);
   }
 
-  /** What is there now, and how it drifted; undefined where it is gone. */
+  /** The object as it is now, and its drift; undefined if it is gone. */
   async read(
     recorded: Recorded<Inputs>,
     trace?: string,
@@ -151,7 +151,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
       irreversible: kind.partOf === undefined ? undefined : kind.irreversible,
     };
     let decision = release(facts);
-    // Finding out who uses it takes a request, so only if it would be removed.
+    // Finding out who uses it takes a request, which is made only if it would be removed.
     if (decision.remove && live && kind.partOf === undefined) {
       const usedBy = await kind.usedBy?.(realm, live);
       if (usedBy === undefined) await kind.remove(realm, live);
@@ -222,15 +222,15 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
         const live = await kind.find(realm, inputs);
         if (live) return this.#correct(realm, inputs, live);
       }
-      // The mark will tell next time whether the object is ours.
+      // Next time, the mark shows whether the object is ours.
       const isPerhapsMade = isMade || failure.meaning === "unclear";
       throw isPerhapsMade ? new BrokenOff(failure, record(undefined, fields)) : failure;
     }
   }
 
   /**
-   * Adopts the live object, or corrects it if it is the recorded one. If adopting breaks off, the error carries what is known by
-   * then: without it, half-written fields would count as found.
+   * Adopts the live object, or corrects it if it is the recorded one. If adopting fails halfway, the error carries
+   * what is known so far. Without it, half-written fields would count as found.
    */
   async #correct(
     realm: Realm,
@@ -265,7 +265,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     try {
       const now = await this.#put(realm, inputs, live, {
         fields: differing(live.fields, wanted),
-        // Another stack's mark stays: that stack took the object over, and will take it back.
+        // Another stack's mark stays: that stack took the object over, and will give it back.
         mark: recorded && isMark(live.mark.text) ? live.mark.text : mark,
         isReplaced: Object.keys(this.#replaced(live, trace)).length > 0,
       });
@@ -276,7 +276,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     }
   }
 
-  /** Writes what differs, and the mark with every change. An object that is right, and nobody's, stays untouched. */
+  /** Writes what differs, and the mark with every change. A correct object without an owner stays untouched. */
   async #put(
     realm: Realm,
     inputs: Inputs,
@@ -289,7 +289,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     return (await this.#kind.find(realm, inputs)) ?? live;
   }
 
-  /** What an earlier holder of this run knows of the object, if its mark is still there. */
+  /** What an earlier holder of this run knows about the object, if its mark is still there. */
   #inheritable(realm: Realm, live: Live): Ownership | undefined {
     const earlier = this.#holderOf(realm, this.#kind.noun, live);
     if (!earlier) return undefined;
@@ -299,7 +299,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     return { ...earlier, adopted: earlier.adopted && handedOver !== "created" };
   }
 
-  /** A part bears its owner's mark: that of the owner's holder in this run, or the one it already has. */
+  /** A part carries its owner's mark: that of the owner's holder in this run, or the one it already has. */
   #markFor(realm: Realm, live: Live, key: string, recorded: Ownership | undefined): string {
     const { partOf } = this.#kind;
     if (partOf === undefined) return recorded?.mark ?? markOf(key);
@@ -330,7 +330,7 @@ function recordOf<Inputs>(
   return { inputs, outputs: live?.outputs ?? {}, server, id: live?.id ?? idNotKnown, ...ownership };
 }
 
-/** The record of a create that broke off has no id. If our mark is on the object, it is the one. */
+/** The record of a create that failed has no id. If our mark is on the object, it is ours. */
 function recognised<Inputs>(recorded: Recorded<Inputs>, live: LiveObject | undefined): Recorded<Inputs> {
   const isOurs = recorded.id === idNotKnown && live?.mark.text === recorded.mark;
   return isOurs && live ? { ...recorded, id: live.id } : recorded;

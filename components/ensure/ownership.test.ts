@@ -1,5 +1,5 @@
-// May an object be removed or put back? Every combination of what can be known is tried against the four conditions of
-// docs/design.md ("Ownership"), written down here a second time and on their own.
+// May an object be removed or restored? Every combination of facts is checked against the four conditions of
+// docs/design.md ("Ownership"), which are written here a second time, independently of the code.
 import test from "ava";
 import { Holders } from "./holders.ts";
 import type { LiveObject } from "./kind.ts";
@@ -111,14 +111,14 @@ function decideCase(one: Case): Release {
 const isSame = (one: Case) => one.server === server && one.recordedId === "id" && one.id === "id";
 /** What was handed over is believed only with the signature of our own key. */
 const isProven = (one: Case) => one.mark.startsWith("ours, handed over");
-/** A part bears its owner's mark, with whatever was handed over to that. */
+/** A part carries its owner's mark, including what was handed over to the owner. */
 const isOurs = (one: Case) =>
   one.mark === "ours" || isProven(one) || (one.isPart && one.mark.startsWith("ours, claimed"));
 const isOursOrNone = (one: Case) => one.mark === "cannot carry one" || isOurs(one);
 const isCreated = (one: Case) => !one.adopted || (isProven(one) && one.mark.endsWith("(created)"));
 const mayTouch = (one: Case) => isSame(one) && one.other === undefined && isOursOrNone(one);
 
-test("removed is an object if and only if all holds: same server and id, no other holder, our mark, made by us, unused", (t) => {
+test("an object is removed if and only if server and id match, nobody else holds it, its mark is ours, we created it, and it is unused", (t) => {
   let removed = 0;
   for (const one of everything) {
     const expected = mayTouch(one) && isCreated(one) && !one.isPart && one.usedBy === undefined;
@@ -128,7 +128,7 @@ test("removed is an object if and only if all holds: same server and id, no othe
   t.true(removed > 0);
 });
 
-test("each condition alone forbids removing", (t) => {
+test("each condition alone prevents removal", (t) => {
   const ownership = owned({ adopted: false });
   t.true(decide({ ownership }).remove);
   const broken: [string, Partial<Facts>][] = [
@@ -145,7 +145,7 @@ test("each condition alone forbids removing", (t) => {
   for (const [condition, facts] of broken) t.false(decide({ ownership, ...facts }).remove, condition);
 });
 
-test("put back is something only where all conditions hold, and then only a field that still holds what we wrote", (t) => {
+test("a field is restored only if all conditions hold and it still holds what we wrote", (t) => {
   for (const one of everything) {
     const decision = decideCase(one);
     const what = JSON.stringify({ one, decision });
@@ -165,7 +165,7 @@ test("put back is something only where all conditions hold, and then only a fiel
   t.pass();
 });
 
-test("put back is every field that still holds what we wrote, where all conditions hold", (t) => {
+test("if all conditions hold, every field that still holds what we wrote is restored", (t) => {
   for (const one of everything) {
     const isBack = ["holds what we wrote", "was not there"].includes(one.field);
     if (!mayTouch(one) || (isCreated(one) && !one.isPart) || !isBack) continue;
@@ -189,7 +189,7 @@ test("nothing is both removed and written", (t) => {
   );
 });
 
-test("on another server nothing is touched, and both are named", (t) => {
+test("on another server nothing is touched, and both servers are named", (t) => {
   const decision = decide({ server: "https://new.example.com" });
   t.like(decision, { write: undefined, remove: false });
   t.is(
@@ -198,21 +198,21 @@ test("on another server nothing is touched, and both are named", (t) => {
   );
 });
 
-test("what is gone already is done, without a word", (t) => {
+test("an object that is already gone needs nothing, and no warning", (t) => {
   t.deepEqual(decide({ ownership: owned({ adopted: false }), live: undefined }), { remove: false, say: [] });
 });
 
-test("what somebody made again is left, and said so", (t) => {
+test("an object that somebody recreated is left alone, with a warning", (t) => {
   const decision = decide({ ownership: owned({ adopted: false }), live: live({ id: "new" }) });
   t.is(texts(decision), "left in place, because somebody deleted it and made it again since.");
 });
 
-test("what a create that broke off may have made is left, and said so", (t) => {
+test("what a failed create may have created is left alone, with a warning", (t) => {
   const decision = decide({ ownership: owned({ adopted: false, id: idNotKnown }) });
   t.regex(texts(decision), /its creation broke off/);
 });
 
-test("a mark that is gone and one of another stack are told apart", (t) => {
+test("the warning distinguishes a mark that is gone from another stack's", (t) => {
   const ownership = owned({ adopted: false });
   const withText = (text: string) =>
     texts(decide({ ownership, live: live({ mark: { carries: true, text } }) }));
@@ -220,12 +220,12 @@ test("a mark that is gone and one of another stack are told apart", (t) => {
   t.regex(withText(theirs), /another stack has adopted it/);
 });
 
-test("what others use is left, and they are named", (t) => {
+test("an object that others use is left alone, and they are named", (t) => {
   const decision = decide({ ownership: owned({ adopted: false }), usedBy: "users have it ('jane')" });
   t.is(texts(decision), "left in place, because users have it ('jane').");
 });
 
-test("a field that somebody changed since stays, with the reason; the others go back", (t) => {
+test("a field that somebody has changed stays, with the reason; the others are restored", (t) => {
   const decision = decide({
     ownership: owned({
       before: {
@@ -255,13 +255,13 @@ test("a field that somebody changed since stays, with the reason; the others go 
   });
 });
 
-test("lists are compared by what they hold", (t) => {
+test("lists are compared by their contents", (t) => {
   const before = { fields: { requiredActions: { found: ["VERIFY_EMAIL"], written: [] } } };
   const decision = decide({ ownership: owned({ before }), live: live({ fields: { requiredActions: [] } }) });
   t.deepEqual(decision.write?.fields, { requiredActions: ["VERIFY_EMAIL"] });
 });
 
-test("an adopted object that was right is left without a word, whatever its mark", (t) => {
+test("an adopted object that was correct is left without a warning, whatever its mark", (t) => {
   const ownership = owned({ before: { fields: { enabled: { found: true, written: true } } } });
   for (const text of [undefined, "my laptop", theirs]) {
     const decision = decide({ ownership, live: live({ mark: { carries: true, text } }) });
@@ -269,7 +269,7 @@ test("an adopted object that was right is left without a word, whatever its mark
   }
 });
 
-test("what cannot be put back is named with its reason, unless it was not there before", (t) => {
+test("a field that cannot be restored is named with the reason, unless it was not set before", (t) => {
   const irreversible = { password: "a password cannot be read" };
   const part = (found: string | undefined) =>
     decide({
@@ -287,7 +287,7 @@ test("what cannot be put back is named with its reason, unless it was not there 
   });
 });
 
-test("with another holder in this run nothing but the mark is written, and only on what carries one", (t) => {
+test("with another holder in this run only the mark is written, and only if the object carries one", (t) => {
   for (const one of everything) {
     if (!isSame(one) || !one.other) continue;
     const decision = decideCase(one);
@@ -303,7 +303,7 @@ test("with another holder in this run nothing but the mark is written, and only 
 
 const taken = live({ mark: { carries: true, text: theirs } });
 
-test("handing over what we made tells the new holder, with a proof, that it may be removed", (t) => {
+test("handing over what we created proves to the new holder that it may be removed", (t) => {
   const other = holder({ before: { fields: {}, mark: ours } });
   const decision = decide({ ownership: owned({ adopted: false }), live: taken, other });
   const text = handOverMark(theirKey, "created");
@@ -312,7 +312,7 @@ test("handing over what we made tells the new holder, with a proof, that it may 
   t.true(decide({ ownership: next, live: live({ mark: { carries: true, text } }) }).remove);
 });
 
-test("nobody else can hand over: without the key the word is worth nothing, whatever mark was there before", (t) => {
+test("nobody else can hand over: without the key a claim is worth nothing, whatever mark was there before", (t) => {
   const third = handOverMark(thirdKey, "created").replace(markOf(thirdKey), theirs);
   const adopted = handOverMark(theirKey, "adopted").replace("adopted", "created");
   for (const text of [`${theirs} (created)`, `${theirs} (created ${theirs})`, third, adopted]) {
@@ -323,9 +323,9 @@ test("nobody else can hand over: without the key the word is worth nothing, what
   }
 });
 
-test("handing over what we adopted tells the new holder that our mark is not to be put back", (t) => {
+test("handing over what we adopted tells the new holder not to restore our mark", (t) => {
   const decision = decide({ ownership: owned({ adopted: true }), live: taken, other: holder({}, true) });
-  t.is(decision.write, undefined, "one that inherited needs no word");
+  t.is(decision.write, undefined, "a holder that inherited need not be told");
   const other = holder({ before: { fields: {}, mark: ours } });
   const { write } = decide({ ownership: owned({ adopted: true }), live: taken, other });
   const text = handOverMark(theirKey, "adopted");
@@ -338,17 +338,17 @@ test("handing over what we adopted tells the new holder that our mark is not to 
   });
 });
 
-test("handing over what we had changed names what will not be put back", (t) => {
+test("handing over what we had changed names what will not be restored", (t) => {
   t.regex(texts(decide({ live: taken, other: holder() })), /destroy will not put back: enabled\./);
   t.is(texts(decide({ live: taken, other: holder({}, true) })), "");
 });
 
-test("a third holder's mark is not written over", (t) => {
+test("a third holder's mark is not overwritten", (t) => {
   const third = live({ mark: { carries: true, text: markOf(thirdKey) } });
   t.is(decide({ ownership: owned({ adopted: false }), live: third, other: holder() }).write, undefined);
 });
 
-test("a mark is read as ours only where it is exactly ours", (t) => {
+test("a mark is read as ours only if it is exactly ours", (t) => {
   t.deepEqual(readMark(ours, ourKey), { ours: true });
   for (const how of ["created", "adopted"] as const)
     t.deepEqual(readMark(handOverMark(ourKey, how), ourKey), { ours: true, handedOver: how });
@@ -357,7 +357,7 @@ test("a mark is read as ours only where it is exactly ours", (t) => {
     t.deepEqual(readMark(text, ourKey), { ours: false }, String(text));
 });
 
-test("an owner mark is told from somebody's own words, and does not give the key away", (t) => {
+test("an owner mark differs from somebody's own text, and does not reveal the key", (t) => {
   t.true(isMark(ours));
   t.true(isMark(handOverMark(theirKey, "created")));
   for (const text of [undefined, "", "keycloak-apisix", "my laptop", "the keycloak-apisix one"]) {
@@ -371,13 +371,13 @@ test("no two resources get the same key", (t) => {
   t.is(new Set(Array.from({ length: 1000 }, newKey)).size, 1000);
 });
 
-test("a run knows who else has held the same object, and only the same", (t) => {
+test("a run knows who else has held exactly the same object", (t) => {
   const holders = new Holders();
   const a = owned({ key: "a", mark: markOf("a") });
   const b = owned({ key: "b", mark: markOf("b") });
   t.is(holders.other("cx", "role", a), undefined);
   holders.add("cx", "role", a);
-  t.is(holders.other("cx", "role", a), undefined, "oneself is no other");
+  t.is(holders.other("cx", "role", a), undefined, "a holder is not its own other");
   holders.add("cx", "role", b, true);
   t.deepEqual(holders.other("cx", "role", a), { ownership: b, inherited: true });
   t.deepEqual(holders.other("cx", "role", b), { ownership: a, inherited: false });
@@ -387,7 +387,7 @@ test("a run knows who else has held the same object, and only the same", (t) => 
   t.is(holders.other("cx", "role", { ...a, server: elsewhere }), undefined, "another server");
 });
 
-test("who has let go holds no more", (t) => {
+test("a holder that has let go no longer counts", (t) => {
   const holders = new Holders();
   const a = owned({ key: "a" });
   const b = owned({ key: "b" });

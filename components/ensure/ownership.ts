@@ -1,21 +1,21 @@
-// May this object be removed, or put back as it was found? A wrong answer hurts people, so it is decided in one place, and in
-// doubt the answer is no. All four conditions must hold (docs/design.md, "Ownership"):
+// May this object be removed, or restored to what it was? A wrong answer hurts people, so it is decided in one
+// place, and in doubt the answer is no. All four conditions must hold (docs/design.md, "Ownership"):
 //   (a) server and Keycloak id are the recorded ones;
 //   (b) no other resource holds the object in this run;
-//   (c) the owner mark, where the object can carry one, is still ours;
+//   (c) the owner mark, if the object can carry one, is still ours;
 //   (d) a field still has the value that we wrote; else that field stays.
 import { isDeepStrictEqual } from "node:util";
 import type { Fields, FieldValue } from "./fields.ts";
 import type { Change, LiveObject } from "./kind.ts";
 import { type HandedOver, handOverMark, isMark, readMark } from "./marks.ts";
 
-/** What the state keeps of an object, so that it can be taken back. */
+/** What the state keeps about an object to undo what was done to it. */
 export interface Ownership {
   /** Address of the server that the object lives on. */
   readonly server: string;
   /** Keycloak's id of the object. */
   readonly id: string;
-  /** False where this resource made the object. */
+  /** False if this resource created the object. */
   readonly adopted: boolean;
   /** Secret of this resource, new with every create and every adoption. */
   readonly key: string;
@@ -40,11 +40,11 @@ export interface FoundAndWritten {
 /** A resource that has held an object in this run. */
 export interface Holder {
   readonly ownership: Ownership;
-  /** True where it took over what an earlier holder knew of the object. */
+  /** True if it took over what an earlier holder knew about the object. */
   readonly inherited: boolean;
 }
 
-/** Stands for the id if a create broke off, and the object may or may not exist. */
+/** Stands for the id if a create failed, and the object may or may not exist. */
 export const idNotKnown = "";
 
 /** All that is known when a resource lets go of its object. */
@@ -52,13 +52,13 @@ export interface Facts {
   readonly ownership: Ownership;
   /** Address of the server that this stack talks to now. */
   readonly server: string;
-  /** The live object; undefined where it is gone. */
+  /** The live object; undefined if it is gone. */
   readonly live: Pick<LiveObject, "id" | "fields" | "mark"> | undefined;
-  /** True for what is part of another object: put back, never removed. */
+  /** True for a part of another object: restored, never removed. */
   readonly isPart: boolean;
   /** Another resource that has held the object in this run. */
   readonly other: Holder | undefined;
-  /** Fields that cannot be put back, with the reason. */
+  /** Fields that cannot be restored, with the reason. */
   readonly irreversible?: Readonly<Record<string, string>>;
   /** Who else uses the object, in words. */
   readonly usedBy?: string;
@@ -93,7 +93,7 @@ export function release(facts: Facts): Release {
 
   const created = !isPart && (!ownership.adopted || mark.handedOver === "created");
   if (!created && changedFields(ownership).length === 0 && !mark.ours) {
-    // Without a mark nothing tells who created the object.
+    // Without a mark nothing shows who created the object.
     const isUnmarked = ownership.adopted && !isPart && !live.mark.carries;
     return isUnmarked ? { remove: false, say: [stays("it was there already")] } : nothing;
   }
@@ -114,7 +114,7 @@ function leave(why: string): Release {
   return { remove: false, say: [{ severity: "warning", text: `left in place, because ${why}.` }] };
 }
 
-/** About an object that may be ours and stays: nothing proves it, so people have to decide. */
+/** About an object that stays, although it may be ours. Nothing proves that, so people have to decide. */
 function stays(why: string): Remark {
   return {
     severity: "info",
@@ -144,7 +144,7 @@ function restore(
   return { write, remove: false, say };
 }
 
-/** Passes on through the mark what we know, so that the other holder can undo what we no longer can. */
+/** Passes on what we know, through the mark: the other holder can then undo what we no longer can. */
 function handOver(facts: Facts, live: Pick<LiveObject, "mark">, mark: OwnMark, other: Holder): Release {
   const { ownership, isPart, irreversible } = facts;
   const { mark: next, key: nextKey, before } = other.ownership;
@@ -178,7 +178,7 @@ function handOver(facts: Facts, live: Pick<LiveObject, "mark">, mark: OwnMark, o
 
 type OwnMark = ReturnType<typeof readMark>;
 
-/** A part bears its owner's mark, including what was handed over to the owner. */
+/** A part carries its owner's mark, including what was handed over to the owner. */
 export function readOwnMark(
   live: string | undefined,
   { mark, key }: Pick<Ownership, "mark" | "key">,
@@ -206,7 +206,7 @@ export function foundAndWritten(
   return Object.fromEntries(names.map((name) => [name, { found: found[name], written: written[name] }]));
 }
 
-/** The first value found is put back later, if the last value written is still there. */
+/** The first value found is restored later, if the last value written is still there. */
 export function merged(earlier: Before, later: Before): Before {
   const fields: Record<string, FoundAndWritten> = { ...later.fields };
   for (const [name, pair] of Object.entries(earlier.fields)) {

@@ -1,5 +1,5 @@
-// Whatever two stacks and a person do to one object, in any order: nothing is removed or put back against the four conditions of
-// ownership, and stacks among themselves leave the realm as they found it.
+// Two stacks and a person act on one object, in any order. Nothing is removed or restored against the four
+// conditions of ownership, and stacks alone leave the realm as they found it.
 import { isDeepStrictEqual } from "node:util";
 import test from "ava";
 import fc from "fast-check";
@@ -41,7 +41,7 @@ type Command =
       readonly how: (typeof forgeries)[number];
     };
 
-/** With the prototype of any object, so that it equals one. */
+/** With an ordinary object's prototype: otherwise it would equal none. */
 const plain = { noNullPrototype: true } as const;
 
 const ofStacks: fc.Arbitrary<Command> = fc.record({
@@ -116,23 +116,23 @@ class World {
   #isReady({ inputs }: Resource): void {
     const { fields } = this.object ?? {};
     const isReady = Object.entries(inputs.wants).every(([name, value]) => fields?.[name] === value);
-    this.#require(isReady, "after an up the object is as it is wanted");
+    this.#require(isReady, "after an up the object is as wanted");
   }
 
-  /** Destroys one resource, and holds what happens against the four conditions. */
+  /** Destroys one resource, and checks what happens against the four conditions. */
   async #letGo(resource: Resource, run: Holders, other: Resource | undefined): Promise<void> {
     const { recorded } = resource;
     const before = this.object && structuredClone(this.object);
     await resource.destroy(run);
     const now = this.object;
-    if (!before) return this.#require(!now, "destroy makes nothing");
+    if (!before) return this.#require(!now, "destroy creates nothing");
     if (isDeepStrictEqual(now, before)) return;
     this.#require(recorded !== undefined, "without a record nothing is touched");
     if (!recorded) return;
     this.#require(recorded.id === before.id, "(a) the id is the recorded one");
     if (!now) {
       this.#require(!other, "(b) no other resource holds it");
-      this.#require(before.madeBy === "a stack", "what a person made is never removed");
+      this.#require(before.madeBy === "a stack", "what a person created is never removed");
       this.#require(before.usedBy === undefined, "what others use is never removed");
     }
     const isOurs = before.mark === recorded.mark || before.mark?.startsWith(`${recorded.mark} (`);
@@ -143,7 +143,7 @@ class World {
       const { found, written } = recorded.before.fields[name] ?? {};
       this.#require(!other, "(b) no other resource holds it");
       this.#require(before.fields[name] === written, `(d) ${name} still holds what we wrote`);
-      this.#require(value === found, `${name} is put back as it was found`);
+      this.#require(value === found, `${name} is restored to what was found`);
     }
   }
 
@@ -192,7 +192,7 @@ test("two stacks and a person, in any order: the four conditions of ownership ho
   t.pass();
 });
 
-test("one stack alone, in any order: destroy leaves the realm as it was, and an up before it is at rest", async (t) => {
+test("one stack alone, in any order: an up leaves nothing to do, and destroy leaves the realm as it was", async (t) => {
   const alone = fc.record({
     do: fc.constantFrom("up", "preview", "refresh", "rename refreshed"),
     stack: fc.constant(0),

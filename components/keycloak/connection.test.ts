@@ -5,7 +5,7 @@ import { readConnection } from "./connection.ts";
 const read = (config: Record<string, string>, env: Record<string, string> = {}, namespace = "keycloak") =>
   readConnection(namespace, (key) => config[key], env);
 
-test("configuration comes before the environment, and both are enough", (t) => {
+test("configuration takes precedence over the environment, and either is enough", (t) => {
   const env = {
     KEYCLOAK_URL: "http://a:8080/",
     KEYCLOAK_BASE_PATH: "/auth",
@@ -30,7 +30,7 @@ test("another namespace has variables of its own: credentials never go to anothe
   t.throws(() => read({}, env, "keycloak-eu"), { message: /No admin credentials.*http:\/\/eu/ });
 });
 
-test("what is missing or malformed is named", (t) => {
+test("the error names what is missing or malformed", (t) => {
   t.throws(() => read({}), { message: /keycloak:url/ });
   t.throws(() => read({ "keycloak:url": "nonsense" }), { message: /not an address/ });
   t.throws(() => read({ "keycloak:url": "ftp://x" }), { message: /http/ });

@@ -11,7 +11,7 @@ const maxConcurrentRequestsKey = "keycloak-apisix:maxConcurrentRequests";
 export interface Connection {
   /** Config namespace it was read from. */
   readonly namespace: string;
-  /** Address with base path and without a trailing slash: what identifies the server. */
+  /** Address with base path and without a trailing slash; identifies the server. */
   readonly server: string;
   /** Realm of the admin account. */
   readonly adminRealm: string;
@@ -41,7 +41,7 @@ const environmentNames: Readonly<Record<string, string>> = {
   clientTimeout: "CLIENT_TIMEOUT",
 };
 
-/** Name of the environment variable for a key, where it has one: `keycloak:basePath` is KEYCLOAK_BASE_PATH. */
+/** Name of the environment variable for a key, if it has one: `keycloak:basePath` is KEYCLOAK_BASE_PATH. */
 function environmentVariable(namespace: string, key: string): string | undefined {
   const name = environmentNames[key];
   return name && `${namespace.replace(/[^A-Za-z0-9]+/g, "_").toUpperCase()}_${name}`;

@@ -19,7 +19,7 @@ export interface Tokens {
   readonly refresh: string | undefined;
 }
 
-/** How the client proves itself at the realm's endpoints. */
+/** How the client authenticates at the realm's endpoints. */
 export function clientCredentials(client: ClientRepresentation): Record<string, string> {
   return {
     client_id: client.clientId ?? "",
@@ -27,14 +27,16 @@ export function clientCredentials(client: ClientRepresentation): Record<string, 
   };
 }
 
-/** How often to ask for an answer that tells about the password, and the minimum pause between two, in milliseconds. */
+/** How many logins to try for an answer about the password, and the minimum pause between two, in milliseconds. */
 const attempts = { most: 8, pause: 500 };
 
 /**
- * Fetches a token; never asks for `offline_access`, which would leave an offline session. With brute-force detection Keycloak
- * lets a user log in once at a time. A second login meanwhile gets the answer for a wrong password, but does not count as a failed
- * login. Customers log in all the time, so that answer is believed only if Keycloak counted it.
- * @param failures the failed logins that Keycloak has counted so far, if known; if not, a wrong password costs two
+ * Fetches a token; never asks for `offline_access`, which would leave an offline session. With brute-force
+ * detection Keycloak lets a user log in once at a time. A second login meanwhile gets the answer for a wrong
+ * password, but does not count as a failed login. Customers log in all the time, so that answer is believed only if
+ * Keycloak counted it.
+ * @param failures the failed logins that Keycloak has counted so far, if known; if unknown, a wrong password costs
+ * two
  */
 export async function directGrant(
   realm: Realm,

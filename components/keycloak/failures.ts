@@ -10,7 +10,7 @@ export const temporaryStatus = new Set([429, 500, 502, 503, 504]);
 export class TemporaryFailure extends Failure {
   /** What the server does, to complete "Keycloak at … ". */
   readonly why: string;
-  /** Of a write: `none` where it was certainly refused before it took effect. */
+  /** Of a write: `none` if it was certainly refused before it took effect. */
   readonly effect: "none" | "unknown";
   /** Milliseconds for which the server asks to be left alone. */
   readonly wait: number | undefined;
@@ -28,14 +28,14 @@ export class TemporaryFailure extends Failure {
     this.#isGivenUp = isGivenUp;
   }
 
-  /** The same failure, after retries of so many milliseconds in all. */
+  /** The same failure, after retrying for this many milliseconds. */
   givenUp(after: number): TemporaryFailure {
     const seconds = Math.round(after / 1000);
     if (seconds < 1 || this.status === 401 || this.#isGivenUp) return this;
     return new TemporaryFailure(`${this.message} Tried for ${seconds} s.`, this, true);
   }
 
-  /** The same failure of a write, where nobody could check whether it took effect. */
+  /** The same failure of a write, if nobody could check whether it took effect. */
   unclear(): Failure {
     return new Failure(
       `${this.message} Whether it took effect is not known: run the command again, it looks first.`,
@@ -44,14 +44,14 @@ export class TemporaryFailure extends Failure {
   }
 }
 
-/** What was asked for, and of whom. */
+/** What was requested, and from whom. */
 export interface SentRequest {
   /** Completes "… failed: ". */
   readonly attempt: string;
   readonly connection: Connection;
-  /** True where the request opens the admin session. */
+  /** True if the request opens the admin session. */
   readonly isLogin: boolean;
-  /** True where Keycloak itself has answered before, so the address is right. */
+  /** True if Keycloak itself has answered before, so the address is right. */
   readonly hasAnswered: boolean;
 }
 
@@ -114,7 +114,7 @@ function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswere
   });
 }
 
-/** The server is busy, and may not be soon. */
+/** The server is busy, but may soon be free again. */
 function busy(at: string, response: Response, said: string | undefined): TemporaryFailure {
   const { status } = response;
   const wait = retryAfter(response);
@@ -224,7 +224,7 @@ export function networkCause(error: unknown): { code: string; words: string } {
   return { code: "", words: cause instanceof Error ? cause.message : String(cause) };
 }
 
-/** A page for people: Keycloak's admin API and token endpoint never answer with one. */
+/** An HTML page: Keycloak's admin API and token endpoint never answer with one. */
 function isPage(response: Response): boolean {
   return response.headers.get("content-type")?.startsWith("text/html") ?? false;
 }

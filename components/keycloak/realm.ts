@@ -36,8 +36,8 @@ interface Remembered {
 const old = 5000;
 
 /**
- * One realm of a server. Answers are kept for the life of the process. A write drops the answers that it changes. Whoever is about
- * to change or remove something calls `forget` first, so that no decision rests on an old answer.
+ * One realm of a server. Answers are kept for the life of the process. A write drops the answers that it changes.
+ * Whoever is about to change or remove something calls `forget` first, so that no decision rests on an old answer.
  */
 export class Realm {
   readonly session: KeycloakSession;
@@ -58,7 +58,7 @@ export class Realm {
     return this.session.server;
   }
 
-  /** Tells the operator. */
+  /** Warns the operator. */
   warn(text: string): Promise<void> {
     return this.session.warn(text);
   }
@@ -135,8 +135,8 @@ export class Realm {
   }
 
   /**
-   * The same client, where customers can get a token at it.
-   * @throws Failure when it is bearer-only.
+   * The same client, if customers can get a token with it.
+   * @throws Failure if it is bearer-only.
    */
   async usableClient(clientId: string): Promise<ClientRepresentation & { id: string }> {
     this.#ahead("user profile", () => this.userProfile());
@@ -193,7 +193,8 @@ export class Realm {
   }
 
   /**
-   * Whatever else a kind reads. The answer is kept until it is forgotten; undefined if Keycloak says that it is not there.
+   * Whatever else a kind reads. The answer is kept until it is forgotten; undefined if Keycloak says that it is not
+   * there.
    * @param request must return Keycloak's answer as it is: a proxy's page is recognised by it
    */
   find<T>(
@@ -247,8 +248,8 @@ export class Realm {
   }
 
   /**
-   * The engine asks for one resource after the other, so the first one reads ahead what the next ones need. If that fails, they
-   * report it.
+   * The engine asks for one resource after the other, so the first one reads ahead what the next ones need. If that
+   * fails, they report it.
    */
   #ahead(key: string, read: () => Promise<unknown>): void {
     if (this.#askedAhead.has(key)) return;

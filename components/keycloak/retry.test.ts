@@ -1,4 +1,4 @@
-// How long temporary failures are retried, on a clock of the test's own.
+// How long temporary failures are retried, on a mocked clock.
 import { mock } from "node:test";
 import test from "ava";
 import { Failure } from "../failure.ts";
@@ -12,7 +12,7 @@ const down = (options: { status?: number; wait?: number } = {}) =>
 test.before(() => mock.timers.enable({ apis: ["setTimeout", "Date"] }));
 test.after.always(() => mock.timers.reset());
 
-/** Runs to the end while the clock goes on, and tells how long that took on it. */
+/** Runs to the end while the mocked clock advances, and returns how long that took on it. */
 async function elapsed(running: Promise<unknown>): Promise<{ seconds: number; error?: unknown }> {
   const start = Date.now();
   let result: { seconds: number; error?: unknown } | undefined;
@@ -36,7 +36,7 @@ function retry(): { retry: Retry; said: string[] } {
   };
 }
 
-/** Fails for so many seconds, counting the attempts. */
+/** Fails for this many seconds, and counts the attempts. */
 function failing(
   seconds: number,
   failure = down(),
@@ -53,13 +53,13 @@ function failing(
   };
 }
 
-test.serial("a server that never answered is given up after five seconds", async (t) => {
+test.serial("a server that never answered is given up on after five seconds", async (t) => {
   const { seconds, error } = await elapsed(retry().retry.run(failing(3600).action));
   t.true(seconds < 6, `${seconds} s`);
   t.regex(String(error), /^Reading failed: the server is down\. Tried for \d s\.$/);
 });
 
-test.serial("a server that has answered is waited for, for a minute, and that is said", async (t) => {
+test.serial("a server that has answered before is retried for a minute, with a warning", async (t) => {
   const { retry: own, said } = retry();
   own.answered();
   const short = failing(50);
@@ -73,7 +73,7 @@ test.serial("a server that has answered is waited for, for a minute, and that is
   t.regex(String(error), /Tried for \d\d s\.$/);
 });
 
-test.serial("one outage is waited out once, not again by every resource", async (t) => {
+test.serial("one outage is waited out once, not once for every resource", async (t) => {
   const { retry: own } = retry();
   own.answered();
   own.failed();
@@ -85,20 +85,17 @@ test.serial("one outage is waited out once, not again by every resource", async 
   t.is((await elapsed(own.run(failing(0).action))).error, undefined);
 });
 
-test.serial(
-  "the server's own wish to be left alone is kept to, and one that is too long fails at once",
-  async (t) => {
-    const { retry: own } = retry();
-    own.answered();
-    const { seconds } = await elapsed(own.run(failing(0.1, down({ status: 429, wait: 2 * second })).action));
-    t.true(seconds >= 2 && seconds < 5, `${seconds} s`);
-    const long = failing(3600, down({ status: 503, wait: 3600 * second }));
-    t.is((await elapsed(own.run(long.action))).seconds, 0);
-    t.is(long.attempts(), 1);
-  },
-);
+test.serial("Retry-After is respected, and one that is too long fails at once", async (t) => {
+  const { retry: own } = retry();
+  own.answered();
+  const { seconds } = await elapsed(own.run(failing(0.1, down({ status: 429, wait: 2 * second })).action));
+  t.true(seconds >= 2 && seconds < 5, `${seconds} s`);
+  const long = failing(3600, down({ status: 503, wait: 3600 * second }));
+  t.is((await elapsed(own.run(long.action))).seconds, 0);
+  t.is(long.attempts(), 1);
+});
 
-test.serial("a session that the server refuses is opened anew twice, and no more", async (t) => {
+test.serial("a session that the server refuses is reopened twice, and no more", async (t) => {
   const { retry: own } = retry();
   own.answered();
   const refused = failing(3600, down({ status: 401 }));
@@ -107,7 +104,7 @@ test.serial("a session that the server refuses is opened anew twice, and no more
   t.is(String(error), "Reading failed: the server is down.");
 });
 
-test.serial("what is no temporary failure is not retried", async (t) => {
+test.serial("a failure that is not temporary is not retried", async (t) => {
   let attempts = 0;
   const { error } = await elapsed(
     retry().retry.run(async () => {

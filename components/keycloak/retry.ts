@@ -4,8 +4,8 @@ import pRetry from "p-retry";
 import { TemporaryFailure } from "./failures.ts";
 
 /**
- * How long to retry, in request timeouts. A server that has answered in this run gets a minute by default, as long as a restart
- * takes. An address that never answered gets 5 s, because it is probably wrong.
+ * How long to retry, in request timeouts. A server that has answered in this run gets a minute by default, as long
+ * as a restart takes. An address that never answered gets 5 s, because it is probably wrong.
  */
 const patience = { answeredBefore: 4, neverAnswered: 1 / 3 };
 /** Pause between two attempts: the first in milliseconds, the longest in request timeouts. */
@@ -25,13 +25,13 @@ export class Retry {
   #failingSince: number | undefined;
   #gaveUp: { readonly failure: TemporaryFailure; readonly at: number } | undefined;
 
-  /** @param sayWaiting called when waiting takes long, with the seconds that it takes at most in all */
+  /** @param sayWaiting called if the wait gets long, with the longest total wait in seconds */
   constructor(timeout: number, sayWaiting: (failure: TemporaryFailure, seconds: number) => Promise<void>) {
     this.#timeout = timeout;
     this.#sayWaiting = sayWaiting;
   }
 
-  /** True where the server itself has answered, so the address is right. */
+  /** True if the server itself has answered, so the address is right. */
   get hasAnswered(): boolean {
     return this.#hasAnswered;
   }
@@ -49,7 +49,7 @@ export class Retry {
   /** Repeats an action that fails temporarily, with growing and jittered pauses. */
   async run<T>(action: () => Promise<T>): Promise<T> {
     const start = Date.now();
-    // The outage was waited out a moment ago; the next resource does not wait again.
+    // This outage was just waited out; the next resource does not wait again.
     if (this.#gaveUp && start - this.#gaveUp.at < this.#timeout) throw this.#gaveUp.failure;
     let refusedSessions = 0;
     const longest = () =>
@@ -78,7 +78,7 @@ export class Retry {
     } catch (error) {
       if (!(error instanceof TemporaryFailure)) throw error;
       const failure = error.givenUp(Date.now() - start);
-      // Nothing has succeeded for all this time, whatever was asked.
+      // Nothing has succeeded in all this time, whatever was requested.
       const isOutage = this.#failingSince !== undefined && (error.status ?? 502) >= 502;
       if (isOutage) this.#gaveUp = { failure, at: Date.now() };
       throw failure;

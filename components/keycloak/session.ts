@@ -1,5 +1,5 @@
-// The admin session: logs in once a process and only when needed, retries temporary failures, and looks before it writes again.
-// All requests to Keycloak go through here.
+// The admin session: logs in once per process and only if needed, retries temporary failures, and looks before it
+// writes again. All requests to Keycloak go through here.
 import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import KeycloakAdminClient, { NetworkError } from "@keycloak/keycloak-admin-client";
@@ -12,7 +12,7 @@ import { failureOf, networkCause, TemporaryFailure, temporaryStatus } from "./fa
 import { pause, Retry } from "./retry.ts";
 import { claimsOf, parsed } from "./tokens.ts";
 
-/** Milliseconds that an unclear write gets to take effect before anybody looks. */
+/** Milliseconds that an unclear write gets to take effect before anything is checked. */
 const beforeLooking = 500;
 
 /** A form endpoint's answer, whatever its status. */
@@ -21,7 +21,7 @@ export interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Tells the operator in the command that runs. */
+/** Warns the operator in the output of the running command. */
 export type Warn = (text: string) => Promise<void>;
 
 export class KeycloakSession {
@@ -55,7 +55,9 @@ export class KeycloakSession {
     return this.connection.server;
   }
 
-  /** The server's release, undefined if it does not tell this admin. Asked once and never retried: it only informs. */
+  /**
+   * The server's release, undefined if this admin may not see it. Asked once and never retried: it only informs.
+   */
   release(): Promise<string | undefined> {
     this.#release ??= this.admin.serverInfo.find().then(
       ({ systemInfo }) => systemInfo?.version,
@@ -94,7 +96,8 @@ export class KeycloakSession {
           await this.#send(attempt, request);
         } catch (error) {
           if (error instanceof TemporaryFailure) unclear = error.effect === "unknown" ? error : unclear;
-          // The repetition may be what was refused: 409 because the object is there by now, 404 because it is gone.
+          // The first attempt may have worked. Then the repetition is refused: 409 because the object now exists,
+          // 404 because it is gone.
           else if ((unclear || hasMeaning(error, "absent")) && (await tookEffect())) return;
           throw error;
         }
@@ -173,7 +176,7 @@ export class KeycloakSession {
     return value;
   }
 
-  /** Sends one request. @throws Failure in words. */
+  /** Sends one request. @throws Failure that explains what went wrong. */
   async #send<T>(attempt: string, request: () => Promise<T>, { isLogin = false } = {}): Promise<T> {
     const token = this.#token;
     try {
@@ -195,7 +198,7 @@ export class KeycloakSession {
   }
 }
 
-/** Only if the certificates need it: loading it takes a tenth of a second. */
+/** Only if the certificates need it: loading undici takes a tenth of a second. */
 function ownDispatcher({ rootCaCertificate, tlsInsecureSkipVerify }: Connection): object | undefined {
   if (rootCaCertificate === undefined && !tlsInsecureSkipVerify) return undefined;
   const { Agent } = createRequire(import.meta.url)("undici") as typeof import("undici");
@@ -205,7 +208,7 @@ function ownDispatcher({ rootCaCertificate, tlsInsecureSkipVerify }: Connection)
 /** When to stop using a new token, in milliseconds since 1970: a little before it expires. */
 function expiryOf(token: string): number {
   const { exp, iat } = claimsOf(token);
-  // Counted from now by its lifespan, because the server's clock may differ. An opaque token tells nothing.
+  // Counted from now by its lifespan, because the server's clock may differ. An opaque token does not show it.
   const lifespan = typeof exp === "number" && typeof iat === "number" ? (exp - iat) * 1000 : 40_000;
   return Date.now() + lifespan - Math.min(10_000, lifespan / 5);
 }

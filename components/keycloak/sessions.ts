@@ -16,7 +16,7 @@ export class Sessions {
 
   /**
    * A realm of the server that a config namespace names. The session logs in with its first request.
-   * @throws Failure when the connection is not configured well.
+   * @throws Failure if the connection is misconfigured.
    */
   realm(name: string, namespace: string = defaultNamespace): Realm {
     const key = JSON.stringify([namespace, name]);

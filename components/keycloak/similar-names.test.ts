@@ -2,7 +2,7 @@
 import test from "ava";
 import { similar } from "./similar-names.ts";
 
-test("similar names are offered, strangers are not", (t) => {
+test("similar names are suggested, others are not", (t) => {
   t.regex(similar("Clients", "cin", ["cim", "account", "CIM-web"]), /'cim'/);
   t.is(similar("Clients", "cim", ["account", "broker"]), "");
 });

@@ -1,4 +1,4 @@
-// What a realm's user profile requires, and the values that a customer gets where nobody configured any.
+// What a realm's user profile requires, and the values that a customer gets if nobody configured any.
 import test from "ava";
 import { defaultValue, requiredAttributes } from "./user-profile.ts";
 
@@ -9,7 +9,7 @@ const attribute = (name: string, required?: object, validations: object = {}) =>
   validations,
 });
 
-test("required is what the profile requires of the user himself", (t) => {
+test("required attributes are those that the profile requires of users themselves", (t) => {
   const profile = {
     attributes: [
       attribute("username", { roles: ["user"] }),
@@ -36,7 +36,7 @@ test("defaults pass the validators", (t) => {
   t.is(value("short", { length: { max: 3 } }).length, 3);
 });
 
-test("where the validators leave nothing to guess, the error says what to configure", (t) => {
+test("if no value that passes the validators can be guessed, the error says what to configure", (t) => {
   const profile = { attributes: [attribute("badge", {}, { pattern: { pattern: "[A-Z]{2}\\d{6}" } })] };
   const error = t.throws(() => defaultValue(profile as never, "badge", someone));
   t.regex(error.message, /badge.*customer.*customerProfile/);

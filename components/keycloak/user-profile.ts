@@ -1,5 +1,6 @@
-// What a realm's user profile requires of a user, and values that pass its validators. Since Keycloak 24 the default profile
-// requires email, first and last name: without them a direct grant answers "Account is not fully set up".
+// What a realm's user profile requires of a user, and values that pass its validators. Since Keycloak 24 the
+// default profile requires email, first and last name: without them a direct grant answers "Account is not fully
+// set up".
 import { Failure } from "../failure.ts";
 import type { UserProfile } from "./realm.ts";
 

@@ -1,4 +1,4 @@
-// The Audience protocol mapper on the client itself: what makes Keycloak name the client in `aud`.
+// The Audience protocol mapper on the client itself, which makes Keycloak name the client in `aud`.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Fields, matches } from "../ensure/fields.ts";
 import type { Change, KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
@@ -20,10 +20,13 @@ interface Live extends LiveObject {
 }
 
 const protocol = "openid-connect";
-/** Milliseconds in which another maker of a mapper of the same name notices that there are two. */
+/** Milliseconds that another creator of the same mapper needs to notice that there are two. */
 const longEnoughToSee = 1000;
 const markKey = "keycloak-apisix.owner";
-/** Of a client: its access tokens carry only what a mapper marks as fit for them (Keycloak 24 and newer). */
+/**
+ * Attribute of a client whose access tokens carry only what mappers release for lightweight tokens (Keycloak 24 and
+ * newer).
+ */
 const lightweight = "client.use.lightweight.access.token.enabled";
 
 export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
@@ -59,7 +62,7 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
       mapper,
     };
   },
-  // The guide's fields; introspection matters to APISIX, which asks there.
+  // The guide's fields. Introspection matters because APISIX introspects tokens.
   async wanted(realm, { client: clientId }) {
     const { attributes } = await realm.client(clientId);
     return {
@@ -85,7 +88,7 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
       await giveWay(realm, clientId, name, mark);
     } catch (error) {
       const failure = asFailure(error);
-      // The mapper exists by now, so the state must know of it.
+      // The mapper exists, so the state must know about it.
       throw failure.meaning === "conflict"
         ? failure
         : new Failure(failure.message, { ...failure, meaning: "unclear" });
@@ -109,8 +112,9 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
 };
 
 /**
- * Keycloak lets two mappers of one name be made at the same moment. One has to go, and only its own maker, whose mark is on it,
- * removes it: the one with the higher id; or the other one, where its maker has not seen that.
+ * Keycloak lets two runs create a mapper of the same name at the same time. One has to go, and only the run whose
+ * mark it carries removes it. That is the mapper with the higher id or, if its creator has not noticed, the other
+ * one.
  */
 async function giveWay(realm: Realm, clientId: string, name: string, mark: string): Promise<void> {
   for (const hasWaited of [false, true]) {
@@ -144,7 +148,7 @@ async function remove(
   );
 }
 
-/** Keycloak tells mappers apart by protocol and name; two of one name come in the order of their ids. */
+/** Keycloak identifies mappers by protocol and name. Two of the same name are sorted by id. */
 function mappersOf({ protocolMappers = [] }: ClientRepresentation, name: string): ProtocolMapper[] {
   return protocolMappers
     .filter((mapper) => mapper.protocol === protocol && mapper.name === name)
@@ -170,7 +174,7 @@ function markOn(mapper: ProtocolMapper | undefined): string | undefined {
   return configOf(mapper)[markKey];
 }
 
-/** The whole mapper: sending less would take away keys that are not ours (`lightweight.claim`, …). */
+/** The whole mapper: sending less would remove keys that are not ours (`lightweight.claim`, …). */
 function merged(mapper: ProtocolMapper, { fields, mark }: Change): ProtocolMapper {
   const { protocolMapper, ...config } = fields;
   const whole: Fields = { ...configOf(mapper), ...config, ...(mark && { [markKey]: mark.text }) };

@@ -11,7 +11,7 @@ import { realmRole } from "./realm-role.ts";
 import { roleMappings } from "./role-mappings.ts";
 import { user } from "./user.ts";
 
-/** By the name that a resource class gives: the providers of one process, which share what it knows. */
+/** The providers of one process, by the kind's name in the resource classes. They share what the process knows. */
 export function kinds(process: ProviderProcess<Realm>) {
   return {
     audienceMapper: ensured(audienceMapper, process),

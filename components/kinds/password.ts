@@ -1,5 +1,5 @@
-// The user's password: not temporary, and set only when it has to be. It cannot be read, so a login or the credential's date
-// tells whether it is still the configured one.
+// The user's password: not temporary, and set only if necessary. It cannot be read, so a login or the credential's
+// date shows whether it is still the configured one.
 import { isDeepStrictEqual } from "node:util";
 import type { KindInputs, LiveObject, PartKind } from "../ensure/kind.ts";
 import { Failure } from "../failure.ts";
@@ -15,7 +15,7 @@ import {
 
 export interface PasswordInputs extends KindInputs {
   readonly username: string;
-  /** clientId of the client at which a login tells whether the password is right. */
+  /** clientId of the client with which a login checks the password. */
   readonly client: string;
   readonly password: string;
 }
@@ -26,7 +26,7 @@ interface Live extends LiveObject, UserWithPassword {
   readonly hasOtp: boolean;
 }
 
-/** The `password` field holds when it was set, instead of the password; or one of these where it has to be set. */
+/** The `password` field holds the time when it was set, never the password; or one of these if it must be set. */
 const toBeSet = "to be set";
 const expired = "to be set, since it has expired";
 
@@ -48,11 +48,11 @@ export const password: PartKind<PasswordInputs, Live, Realm> = {
       fields: {
         password: since,
         requiredActions: user.requiredActions ?? [],
-        // Not ours to change, but to know: with it no login tells whether the password is right.
+        // Not ours to change, but important to know: with OTP no login can check the password.
         otp: hasOtp ? "set up" : undefined,
       },
       mark: markOn(own),
-      // One that a user federation (LDAP, …) keeps has no credential here: a login alone tells of it.
+      // A password in a user federation (LDAP, …) has no credential here. Only a login can check it.
       present: own !== undefined || user.federationLink !== undefined,
       trace: since === undefined ? undefined : { value: since, replaced: resetOutside(since) },
       user,
@@ -74,7 +74,7 @@ export const password: PartKind<PasswordInputs, Live, Realm> = {
     if (written && !isChanged && !isOtpChanged && written.password === is) return others;
     if (writing) return { password: (await isRight(realm, inputs, live)) ? is : toBeSet, ...others };
     if (isOtpChanged) await warnOfOtp(realm, live);
-    // Without the state's record a forecast must not guess: the label, or the credential's date, tells.
+    // Without the state's record a forecast must not guess: the label or the credential's date shows a reset.
     return written ? { password: toBeSet, ...others } : others;
   },
   explain(field, is, wanted) {
@@ -114,7 +114,7 @@ export const password: PartKind<PasswordInputs, Live, Realm> = {
   },
 };
 
-/** When the password was set, to the millisecond; "an unknown time" where Keycloak does not tell. */
+/** When the password was set, to the millisecond; "an unknown time" if Keycloak does not say. */
 function setAt(password: PasswordCredential | undefined): string | undefined {
   if (!password) return undefined;
   return password.createdDate ? new Date(password.createdDate).toISOString() : "an unknown time";
@@ -133,9 +133,9 @@ function inMinutes(time: string): string {
 /** In milliseconds. */
 const oneDay = 86_400_000;
 
-/** A policy may let passwords expire: then nobody gets a token with the right one either, until it is set anew. */
+/** A policy may let passwords expire. Then even the correct one gets no token until it is set again. */
 async function hasExpired(realm: Realm, password: PasswordCredential | undefined): Promise<boolean> {
-  // The policy counts in whole days, so a younger one is not worth a request.
+  // The policy counts whole days, so a password younger than one is not worth a request.
   if (!password?.createdDate || password.createdDate + oneDay > Date.now()) return false;
   const { passwordPolicy } = await realm.settings();
   const days = Number(/forceExpiredPasswordChange\((\d+)\)/.exec(passwordPolicy ?? "")?.[1]);
@@ -152,7 +152,7 @@ async function reset(realm: Realm, live: Live, { password }: PasswordInputs): Pr
   try {
     await realm.write(
       `Setting the password of user '${user.username}'`,
-      // A required action to change it goes, too.
+      // This also clears a required action to change it.
       user.requiredActions?.length ? ["credentials", "user"] : ["credentials"],
       () =>
         realm.admin.users.resetPassword({
@@ -160,7 +160,7 @@ async function reset(realm: Realm, live: Live, { password }: PasswordInputs): Pr
           id: user.id,
           credential: { type: "password", value: password, temporary: false },
         }),
-      // Set a second time, a history policy would refuse it.
+      // A history policy would refuse the same password a second time.
       async () => {
         const now = passwordOf(await realm.credentials(user));
         return now !== undefined && setAt(now) !== live.fields.password;
@@ -190,7 +190,7 @@ async function isRight(realm: Realm, inputs: PasswordInputs, live: Live): Promis
   const { username } = inputs;
   await unlock(realm, live);
   if (live.hasOtp) {
-    // Keycloak would answer as to a wrong password, and count it as one.
+    // Keycloak would answer as if the password were wrong, and count a failed login.
     await realm.warn(
       `User '${username}' in realm '${realm.name}' has OTP set up, so a login cannot tell whether the password is the configured one: it was left as it is.`,
     );
@@ -209,7 +209,7 @@ async function isRight(realm: Realm, inputs: PasswordInputs, live: Live): Promis
   return false;
 }
 
-/** Said of what no field can show: an `up` cannot put it right, but has to look again. */
+/** A warning, because no field can show it: an `up` cannot correct it, but has to check the password again. */
 function warnOfOtp(realm: Realm, { user, hasOtp }: Live): Promise<void> {
   const about = `User '${user.username}' in realm '${realm.name}'`;
   return realm.warn(
@@ -220,9 +220,9 @@ function warnOfOtp(realm: Realm, { user, hasOtp }: Live): Promise<void> {
 }
 
 /**
- * A locked user's right password is answered like a wrong one, and setting it anew would not unlock the account. The user is
- * enabled in the same `up`, so the lock goes as well, and that is said. Earlier failures go with it, as a right login would clear
- * them: the one that may come now must not be one too many.
+ * Keycloak answers a locked user's correct password like a wrong one, and setting it again would not unlock the
+ * account. The same `up` enables the user, so it also removes the lock, with a warning. It clears earlier failed
+ * logins too, as a successful login would: our own login must not be the one that locks the account.
  */
 async function unlock(realm: Realm, { user }: Live): Promise<void> {
   const { count, isLocked } = await realm.failedLogins(user);

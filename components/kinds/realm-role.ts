@@ -1,4 +1,4 @@
-// The realm role: looked up, created only when it is missing, and never changed where it was found.
+// The realm role: looked up, created only if it is missing, and never changed if it exists.
 import type { KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
 import type { Realm, RoleRepresentation } from "../keycloak/realm.ts";
 

@@ -1,5 +1,5 @@
-// The user's own realm role mappings. Realm default roles give some of these indirectly; the guide wants them direct, so the
-// composite ones are not looked at. Mappings that are not asked for are left alone.
+// The user's own realm role mappings. The realm's default roles include some of these indirectly. The guide wants
+// them direct, so indirect ones do not count. Mappings that the program does not name are left alone.
 import type { KindInputs, LiveObject, PartKind } from "../ensure/kind.ts";
 import { Failure } from "../failure.ts";
 import type { Realm, RoleRepresentation, User } from "../keycloak/realm.ts";
@@ -9,7 +9,7 @@ export interface RoleMappingsInputs extends KindInputs {
   readonly username: string;
   /** Names of the realm roles. */
   readonly roles: readonly string[];
-  /** Those among them that the same program ensures, so that a preview does not miss them. */
+  /** Those of them that the same program ensures: a preview does not report these as missing. */
   readonly __ensured?: readonly string[];
 }
 
@@ -80,8 +80,8 @@ export const roleMappings: PartKind<RoleMappingsInputs, Live, Realm> = {
 };
 
 /**
- * Where another run maps one of these roles at the same moment, Keycloak refuses all of ours with them (400): then those that
- * are still missing are added.
+ * If another run maps one of these roles at the same time, Keycloak refuses all of ours (400). Those that are still
+ * missing are then added.
  */
 async function add(realm: Realm, live: Live, roles: readonly Role[]): Promise<void> {
   if (roles.length === 0) return;
@@ -112,7 +112,7 @@ async function rolesByName(realm: Realm, names: readonly string[]): Promise<Role
   );
 }
 
-/** Those of the roles that the user does not have by now. */
+/** The roles that the user still lacks. */
 async function missingAmong(realm: Realm, { user }: Live, roles: readonly Role[]): Promise<Role[]> {
   const mapped = new Set((await realm.realmRoleMappings(user)).map(({ id }) => id));
   return roles.filter(({ id }) => !mapped.has(id));

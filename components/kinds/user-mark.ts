@@ -1,5 +1,5 @@
-// A user's owner mark is the label of its password credential: the default user profile silently drops attributes, and Keycloak
-// wipes this label with every reset, so it tells a changed password as well.
+// A user's owner mark is the label of its password credential, because the default user profile silently drops
+// attributes. Keycloak wipes this label with every reset, so it also shows that the password was changed.
 import type { Mark } from "../ensure/marks.ts";
 import type { CredentialRepresentation, Realm } from "../keycloak/realm.ts";
 
@@ -10,7 +10,7 @@ export interface UserWithPassword {
 
 export type PasswordCredential = CredentialRepresentation & { readonly id: string };
 
-/** Keycloak takes no empty label back, so this stands where there was none. */
+/** Keycloak accepts no empty label, so a password that had none gets this one when the mark is removed. */
 const neutralLabel = "Password";
 
 export function passwordOf(credentials: readonly CredentialRepresentation[]): PasswordCredential | undefined {
@@ -22,7 +22,7 @@ export function markOn(password: PasswordCredential | undefined): Mark {
   return { carries: password !== undefined, text: password?.userLabel };
 }
 
-/** @param mark without text where it is taken away */
+/** @param mark without text if it is to be removed */
 export async function writeMark(
   realm: Realm,
   { user, password }: UserWithPassword,

@@ -1,5 +1,5 @@
-// The user that CX gets its customers' tokens for: enabled, email verified, and complete as far as the realm's own user profile
-// requires it.
+// The user that CX gets its customers' tokens for: enabled, email verified, and complete as the realm's own user
+// profile requires.
 import { type Fields, type FieldValue, matches } from "../ensure/fields.ts";
 import type { KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
 import { Failure } from "../failure.ts";
@@ -17,7 +17,7 @@ interface Live extends LiveObject, UserWithPassword {
   readonly user: User;
 }
 
-/** Attributes that stand in the user's representation itself. */
+/** Attributes that have a field of their own in the user's representation. */
 const ownFields = ["email", "firstName", "lastName"] as const;
 
 export const user: ObjectKind<UserInputs, Live, Realm> = {
@@ -35,7 +35,7 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
     const found = await realm.user(username);
     if (!found) return undefined;
     const password = passwordOf(await realm.credentials(found));
-    // A label that is gone is the password's to report.
+    // The password resource reports a missing label.
     const mark = { ...markOn(password), fragile: true } as const;
     return { id: found.id, fields: fieldsOf(found), mark, user: found, password };
   },
@@ -50,19 +50,19 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
     ]);
     return { enabled: true, emailVerified: true, ...Object.fromEntries(defaults), ...email, ...profile };
   },
-  // Profile values stay out of the words: they are personal data, and may be configured as secrets.
+  // Profile values stay out of the message: they are personal data, and may be configured as secrets.
   explain(field, is) {
     if (field === "enabled" || field === "emailVerified") return undefined;
     return is === undefined ? "missing" : "differs from the configured value";
   },
 
   async create(realm, { username }, fields) {
-    // The mark follows with the password: it is the label of that credential.
+    // The mark comes with the password, as the label of that credential.
     await realm.write(
       `Creating user '${username}'`,
       ["user"],
       () => realm.admin.users.create({ realm: realm.name, ...merged({ username }, fields) }),
-      // Just as it was sent, and nobody has set a password yet.
+      // It is exactly as it was sent, and nobody has set a password yet.
       async () => {
         const now = await realm.user(username);
         return (
@@ -97,8 +97,8 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
 };
 
 /**
- * Does the realm take the email address as username? Keycloak then makes the user under its email.
- * @throws Failure where the username is no email address.
+ * Does the realm use the email address as username? Keycloak then creates the user under its email.
+ * @throws Failure if the username is not an email address.
  */
 async function isEmailUsername(realm: Realm, username: string): Promise<boolean> {
   const { registrationEmailAsUsername } = await realm.settings();
@@ -132,7 +132,7 @@ function merged(user: UserRepresentation, fields: Fields): UserRepresentation {
   if (typeof emailVerified === "boolean") whole.emailVerified = emailVerified;
   for (const [name, value] of Object.entries(profile)) {
     const own = ownFields.find((field) => field === name);
-    // An empty text takes the value away; leaving the key out would keep it.
+    // An empty text removes the value; leaving the key out would keep it.
     if (own) whole[own] = typeof value === "string" ? value : "";
     else if (value === undefined) delete attributes[name];
     else attributes[name] = [value].flat().map(String);

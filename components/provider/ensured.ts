@@ -66,7 +66,7 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
       const inputs = asked(news);
       const known = kept(olds);
       if (hasUnknown(inputs)) return { inputs: { ...inputs, ...known } };
-      // Another name is another object: nothing that is known of the earlier one applies.
+      // Another name is another object: nothing that is known about the earlier one applies.
       const isNew = kind.identity.some((key) => !isDeepStrictEqual(olds[key], inputs[key]));
       const earlier = isNew ? undefined : { inputs: inputsOf(olds), trace: traceIn(olds) };
       try {
@@ -122,7 +122,7 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
 
 type OwnershipText = Pick<Recorded<unknown>, "key" | "mark" | "before">;
 
-/** One text, since the engine rewrites every value in every secret with every step of a stack. */
+/** One text, because the engine rewrites every value in every secret with every step of a stack. */
 function toText({ key, mark, before }: OwnershipText): string {
   return JSON.stringify({ key, mark, before });
 }
@@ -134,7 +134,7 @@ function fromText(text: unknown): OwnershipText {
     if (typeof key === "string" && typeof mark === "string" && typeof before?.fields === "object")
       return { key, mark, before };
   } catch {
-    // The failure below says it.
+    // The failure below explains it.
   }
   throw new Failure(
     "The state of this resource was written by another version of keycloak-apisix: install that one, or remove the resource from the state ('pulumi state delete'), and the next 'pulumi up' adopts the object.",

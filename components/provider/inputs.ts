@@ -1,5 +1,5 @@
-// A resource's inputs on the wire: what the program asked for, what `check` adds for people, and what only serves the provider.
-// Names of the latter begin with `__`: Pulumi keeps those out of previews.
+// A resource's inputs on the wire: what the program asked for, what `check` adds for people, and what only serves
+// the provider. Names of the latter begin with `__`: Pulumi keeps those out of previews.
 import { isDeepStrictEqual } from "node:util";
 import type { Drift } from "../ensure/fields.ts";
 import type { Forecast } from "../ensure/lifecycle.ts";
@@ -39,8 +39,8 @@ export function typed<Inputs>(properties: Properties): Inputs {
 }
 
 /**
- * How a resource came about stays in its inputs. An input that goes away is a change: a preview would show it beside the drift,
- * and the engine would write its whole state once more.
+ * Keeps the inputs that say how the resource came about. An input that goes away is a change: a preview would show
+ * it beside the drift, and the engine would write its whole state once more.
  */
 export function kept({ plan, corrects, __trace }: Properties): Properties {
   return withValue({ plan, corrects, __trace });
@@ -64,7 +64,7 @@ export function driftSince(drift: Drift | undefined, earlier: unknown): Properti
   return withValue({ drift: some(Object.fromEntries(words)) });
 }
 
-/** Tells which of the inputs the program changed. */
+/** Which of the inputs the program changed. */
 export function changedInputs(olds: Properties, news: Properties): Properties {
   const changed = changedNames(olds, news);
   return withValue({ changed: changed.length > 0 ? changed : undefined });

@@ -1,10 +1,10 @@
-// Warnings and notes in the CLI's own words and place. The dynamic provider host offers no logger, but it is given the
-// engine's address as its first argument.
+// Warnings and notes that appear in the CLI like Pulumi's own. The dynamic provider host offers no logger, but gets
+// the engine's address as its first argument.
 
 const said = new Set<string>();
 let isConnected = false;
 
-/** Prints a text once a process. Never throws: a warning must not turn a success into a failure. */
+/** Prints a text once per process. Never throws: a warning must not turn a success into a failure. */
 export async function say(severity: "warning" | "info", text: string): Promise<void> {
   if (said.has(text)) return;
   said.add(text);

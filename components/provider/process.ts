@@ -15,7 +15,7 @@ export class ProviderProcess<Realm extends Place> implements Surroundings<Realm>
   #realmOf: RealmOf<Realm> | undefined;
   readonly #told = new Set<string>();
 
-  /** @param connect makes what talks to the servers that the configuration names */
+  /** @param connect creates the sessions for the servers that the configuration names */
   constructor(connect: (config: ReadConfig) => RealmOf<Realm>) {
     this.#connect = connect;
   }

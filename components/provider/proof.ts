@@ -1,5 +1,5 @@
-// A resource that owns nothing and proves something. It runs when its inputs change or the objects that it is about were written,
-// and never in a preview.
+// A resource that owns nothing and proves something. It runs if its inputs change or the objects that it depends on
+// were written, and never in a preview.
 import { isDeepStrictEqual } from "node:util";
 import type { KindInputs, Place } from "../ensure/kind.ts";
 import { asked, changedInputs, kept, resourceId, typed } from "./inputs.ts";
@@ -9,13 +9,13 @@ import { hasUnknown } from "./unknown.ts";
 
 /** What is to be proven, and how. */
 export interface Proof<Inputs extends KindInputs, Realm extends Place> {
-  /** As in the resource's id: `token`. */
+  /** Part of the resource's id: `token`. */
   readonly noun: string;
   /** Inputs that name it. */
   readonly identity: readonly (keyof Inputs & string)[];
   /** Name of the output that holds what was proven. */
   readonly output: string;
-  /** @throws Failure when it cannot be proven. */
+  /** @throws Failure if it cannot be proven. */
   run(realm: Realm, inputs: Inputs): Promise<object>;
 }
 
@@ -37,7 +37,7 @@ export function proof<Inputs extends KindInputs, Realm extends Place>(
     async check(olds, news) {
       const inputs = asked(news);
       const known = kept(olds);
-      // Unknown because other resources are still to be written: the plan is known all the same.
+      // `__after` is unknown until other resources are written. The plan is known anyway.
       const { __after, ...others } = inputs;
       if (hasUnknown(others)) return { inputs: { ...inputs, ...known } };
       if (olds.realm === undefined) return { inputs: { ...inputs, plan: "create" } };
@@ -47,7 +47,7 @@ export function proof<Inputs extends KindInputs, Realm extends Place>(
     async diff(_id, olds, news) {
       const inputs = asked(news);
       const names = new Set([...Object.keys(asked(olds)), ...Object.keys(inputs)]);
-      // Unknown in a preview in which another resource changes. The change is shown there, not here.
+      // `__after` is unknown in a preview if another resource changes. The change is shown there, not here.
       const isKnown = (name: string) => name !== "__after" || !hasUnknown(inputs[name]);
       const isOutput = (name: string) => name === "server" || name === output;
       const changed = [...names].filter(

@@ -11,7 +11,7 @@ export interface DynamicProvider {
   check(olds: Properties, news: Properties): Promise<CheckResult>;
   diff(id: string, olds: Properties, news: Properties): Promise<DiffResult>;
   create(news: Properties): Promise<{ id: string; outs: Properties }>;
-  /** An empty id: the object is gone. */
+  /** An empty id means that the object is gone. */
   read(id: string, outs: Properties): Promise<{ id: string; props: Properties; inputs: Properties }>;
   update(id: string, olds: Properties, news: Properties): Promise<{ outs: Properties }>;
   delete(id: string, outs: Properties): Promise<void>;
@@ -30,13 +30,13 @@ interface DiffResult {
   readonly replaces?: string[];
 }
 
-/** What `read` returns of an object that is gone. */
+/** What `read` returns for an object that is gone. */
 export const gone = { id: "", props: {}, inputs: {} };
 
 /** The provider's methods without `configure`. */
 export type Methods = Omit<DynamicProvider, "configure">;
 
-/** A create or an update that broke off: the host records what its error carries. */
+/** A create or an update that failed halfway: the host records what this error carries. */
 export class PartialState extends Failure {
   readonly id: string;
   readonly properties: Properties;
@@ -73,7 +73,7 @@ function withoutUndefined<Value>(value: Value): Value {
   return value === undefined ? value : JSON.parse(JSON.stringify(value));
 }
 
-/** Refresh and destroy log in as the last `up` did, which fails once the credentials were rotated. */
+/** Refresh and destroy log in as the last `up` did, which fails after the credentials have been rotated. */
 async function withRecordedConnection<Result>(action: Promise<Result>): Promise<Result> {
   try {
     return await action;

@@ -12,7 +12,7 @@ export interface AudienceMapperArgs extends EnsuredArgs {
 }
 
 /**
- * The Audience protocol mapper on the client itself, on for access token, ID token and introspection: without
+ * The Audience protocol mapper on the client itself, enabled for access token, ID token and introspection. Without
  * it APISIX refuses every token (guide: Client scopes, `cim-dedicated`).
  */
 export class AudienceMapper extends EnsuredResource {

@@ -1,18 +1,20 @@
-// What all our resources are: Pulumi's dynamic resources, whose provider is the package that is installed where the program runs.
+// The base of all our resources: a Pulumi dynamic resource whose provider is the package that is installed where
+// the program runs.
 import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
 import type { KindName } from "../kinds/index.ts";
 import { providerText } from "../provider/text.ts";
 
 /**
- * A dynamic resource as `pulumi.dynamic.Resource` makes it, but with a provider text written here. That class would have the text
- * made of a function, with TypeScript's compiler: it takes a quarter of a second, is seven times as long, stands in the state
- * twice a resource, which the engine writes anew with every step, and changes with compilers and SDKs. Type, property and form
- * of the text stand in every stack's state, so no SDK can change them.
+ * A dynamic resource like `pulumi.dynamic.Resource`, but with a provider text written here. That class would have
+ * TypeScript's compiler make the text from a function. This takes a quarter of a second, and the text changes with
+ * compilers and SDKs. It is also seven times as long, and the state, which the engine rewrites with every step,
+ * holds it twice per resource. Type, property and form of the text are in every stack's state, so no SDK can change
+ * them.
  */
 export class DynamicResource extends pulumi.CustomResource {
   /**
-   * @param type as in the resource's type token: in its URN for good
+   * @param type part of the resource's type token, and so of its URN: it can never change
    * @param kind name of its provider in kinds/index.ts
    */
   protected constructor(
@@ -31,15 +33,18 @@ export class DynamicResource extends pulumi.CustomResource {
   }
 }
 
-/** Older SDKs never call `configure`: the provider would have no methods, and the host takes a missing one for done. */
+/**
+ * Older SDKs never call `configure`. The provider would have no methods, and the host treats a missing one as a
+ * success.
+ */
 const oldest = { major: 3, minor: 139 };
 
 /**
- * Tells in words what would else be a failure of Node's module loader, or no failure at all.
- * @throws pulumi.ResourceError where the provider could not be loaded, or would not be configured.
+ * Explains what would otherwise be a failure of Node's module loader, or no failure at all.
+ * @throws pulumi.ResourceError if the provider could not be loaded, or would not be configured.
  */
 export function requireProvider(resource: pulumi.Resource): void {
-  // With mocks there is no provider process, and the tests may run anywhere.
+  // With mocks there is no provider process, so tests may run anywhere.
   if (!pulumi.runtime.hasEngine()) return;
   const { version } = createRequire(import.meta.url)("@pulumi/pulumi/package.json") as { version: string };
   const [major = 0, minor = 0] = version.split(".").map(Number);

@@ -15,13 +15,13 @@ export interface EnsuredArgs {
 }
 
 /**
- * An object that may already be in the realm: adopted when it is, created when it is not, compared with the
- * live object in every preview, and put back as it was found when it is deleted, as far as ownership is certain.
+ * An object that may already be in the realm: adopted if it is, created if it is not, and compared with the live
+ * object in every preview. Deleting the resource restores what was found, as far as ownership is certain.
  */
 export class EnsuredResource extends DynamicResource {
   /** Keycloak's id of the object. */
   declare readonly uuid: pulumi.Output<string>;
-  /** True where the object was there before this stack. */
+  /** True if the object existed before this stack. */
   declare readonly adopted: pulumi.Output<boolean>;
   /** Address of the server that the object lives on, base path included. */
   declare readonly server: pulumi.Output<string>;
@@ -46,7 +46,7 @@ export class EnsuredResource extends DynamicResource {
   }
 }
 
-/** The arguments that were given: each property of a resource costs the engine time, one that is undefined, too. */
+/** Only the arguments that were given: each property of a resource costs the engine time, even an undefined one. */
 export function given<Args extends object>(args: Args): Args {
   return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined)) as Args;
 }

@@ -2,18 +2,20 @@ import * as pulumi from "@pulumi/pulumi";
 import { type EnsuredArgs, EnsuredResource, given } from "./ensured.ts";
 
 export interface PasswordArgs extends EnsuredArgs {
-  /** Username of the user, which must be there. */
+  /** Username of the user, which must exist. */
   username: pulumi.Input<string>;
   /** The password; always kept as a secret. */
   password: pulumi.Input<string>;
-  /** clientId of a client that allows direct grants: a login there tells whether a password is right already. */
+  /**
+   * clientId of a client that allows direct grants: a login with it checks whether the password is already correct.
+   */
   client: pulumi.Input<string>;
 }
 
 /**
- * The user's password: not temporary, and no required action (OTP excepted) in the way of a login. It is set
- * when it is new, was changed in the configuration, or was changed by somebody; one that is right is not set
- * again. Deleting the resource leaves the password as it is: the earlier one cannot be read.
+ * The user's password: not temporary, and without a required action (OTP excepted) that blocks a login. It is set
+ * if it is missing, wrong, expired, or changed in the configuration; a correct one is not set again. Deleting the
+ * resource cannot restore an earlier password, because passwords cannot be read.
  */
 export class Password extends EnsuredResource {
   constructor(name: string, args: PasswordArgs, options?: pulumi.CustomResourceOptions) {

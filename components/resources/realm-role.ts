@@ -6,7 +6,7 @@ export interface RealmRoleArgs extends EnsuredArgs {
   role: pulumi.Input<string>;
 }
 
-/** A realm role: looked up first, created only when it is missing, and left as it is where it was found. */
+/** A realm role: looked up first, created only if it is missing, and left as it is if it exists. */
 export class RealmRole extends EnsuredResource {
   constructor(name: string, args: RealmRoleArgs, options?: pulumi.CustomResourceOptions) {
     super("RealmRole", "realmRole", name, given(args), options);

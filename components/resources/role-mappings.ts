@@ -2,11 +2,11 @@ import type * as pulumi from "@pulumi/pulumi";
 import { type EnsuredArgs, EnsuredResource, given } from "./ensured.ts";
 
 export interface RoleMappingsArgs extends EnsuredArgs {
-  /** Username of the user, which must be there. */
+  /** Username of the user, which must exist. */
   username: pulumi.Input<string>;
   /** Names of the realm roles to map directly. */
   roles: pulumi.Input<pulumi.Input<string>[]>;
-  /** Those among them that the same program ensures, so that a preview does not call them missing. */
+  /** Those of them that the same program ensures: a preview does not report these as missing. */
   ensured: pulumi.Input<pulumi.Input<string>[]>;
 }
 

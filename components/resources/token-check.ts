@@ -6,16 +6,16 @@ import { type EnsuredArgs, given } from "./ensured.ts";
 export type { VerifiedToken };
 
 export interface TokenCheckArgs extends EnsuredArgs {
-  /** clientId of the client at which the token is fetched, and which must be in its audience. */
+  /** clientId of the client that the token is fetched with, and that must be in its audience. */
   client: pulumi.Input<string>;
   username: pulumi.Input<string>;
   /** The user's password; always kept as a secret. */
   password: pulumi.Input<string>;
   /** Realm roles that the token must carry. */
   roles: pulumi.Input<pulumi.Input<string>[]>;
-  /** Where APISIX reaches Keycloak, base path included, if not where Pulumi does. */
+  /** Where APISIX reaches Keycloak, base path included, if Pulumi uses another address. */
   apisixDiscoveryBase?: pulumi.Input<string | undefined>;
-  /** `changedAt` of what the token depends on: the check runs again when one of them changes. */
+  /** `changedAt` of what the token depends on: the check runs again if one of them changes. */
   after: pulumi.Input<pulumi.Input<string>[]>;
 }
 

@@ -1,5 +1,5 @@
-// The proof: a real token, fetched as CX does and verified both ways that APISIX may ask: by the realm's keys and by introspection.
-// It changes nothing in Keycloak.
+// The proof: a real token, fetched as CX does, and verified in both ways that APISIX may use: the realm's keys and
+// introspection. It changes nothing in Keycloak.
 import { asFailure } from "../failure.ts";
 import { directGrant, endSession } from "../keycloak/direct-grant.ts";
 import type { Realm } from "../keycloak/realm.ts";
@@ -9,7 +9,7 @@ import { type VerifiedToken, verify } from "./verify.ts";
 
 /**
  * Fetches a token, verifies it, and ends its session.
- * @throws Failure telling why none came, or why APISIX would not accept it.
+ * @throws Failure that says why there was none, or why APISIX would not accept it.
  */
 async function run(realm: Realm, inputs: TokenCheckInputs): Promise<VerifiedToken> {
   const client = await realm.usableClient(inputs.client);
@@ -24,7 +24,7 @@ async function run(realm: Realm, inputs: TokenCheckInputs): Promise<VerifiedToke
   }
 }
 
-/** What provider/proof.ts needs to know of it. */
+/** What provider/proof.ts needs to know about it. */
 export const tokenCheck = {
   noun: "token",
   identity: ["realm", "client", "username"],

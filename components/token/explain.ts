@@ -1,4 +1,4 @@
-// Why no token came, in words: Keycloak's own answer rarely says it.
+// Explains why there was no token, because Keycloak's own answer rarely does.
 import { Failure } from "../failure.ts";
 import type { DirectGrant } from "../keycloak/direct-grant.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
@@ -7,7 +7,7 @@ import type { TokenCheckInputs } from "./inputs.ts";
 
 type Refusal = Exclude<DirectGrant, { outcome: "token" }>;
 
-/** The failure to throw where a direct grant gave no token. */
+/** The failure to throw if a direct grant gave no token. */
 export async function explainRefusal(
   realm: Realm,
   client: ClientRepresentation,
@@ -40,7 +40,7 @@ async function causeOf(
   const user = await realm.user(inputs.username);
   if (!user) return "the user is not there";
   const credentials = await realm.credentials(user);
-  // Before a lock, which trying in vain may have brought about.
+  // Checked before the lock, because failed logins without the OTP may have caused that.
   if (credentials.some(({ type }) => type === "otp")) {
     return `user '${inputs.username}' has OTP set up, and a direct grant sends none: remove that credential (Users, ${inputs.username}, Credentials)`;
   }

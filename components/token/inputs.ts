@@ -1,4 +1,4 @@
-// What the token check is given, and how its sentences begin.
+// The inputs of the token check, and how its failures begin.
 import type { KindInputs } from "../ensure/kind.ts";
 import { Failure } from "../failure.ts";
 
@@ -8,7 +8,7 @@ export interface TokenCheckInputs extends KindInputs {
   readonly password: string;
   /** Realm roles that the token must carry. */
   readonly roles: readonly string[];
-  /** Where APISIX reaches Keycloak, base path included, if not where we do. */
+  /** Where APISIX reaches Keycloak, base path included, if we use another address. */
   readonly apisixDiscoveryBase?: string;
 }
 

@@ -1,4 +1,5 @@
-// What Keycloak says of a token when APISIX asks: the discovery document, and the introspection endpoint that it names.
+// What Keycloak says about a token when APISIX asks: the discovery document, and the introspection endpoint that it
+// names.
 import { asFailure, Failure } from "../failure.ts";
 import { clientCredentials, type Tokens } from "../keycloak/direct-grant.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
@@ -9,11 +10,11 @@ export interface Discovery {
   /** The realm's address, at which APISIX reads the discovery document. */
   readonly base: string;
   readonly issuer: string;
-  /** Where that document sends APISIX for introspection: with a fixed hostname another address than `base`. */
+  /** Where that document sends APISIX for introspection. With a fixed hostname this differs from `base`. */
   readonly introspection: string;
 }
 
-/** Reads it where APISIX does, if that address is reachable from here; else where we reach the realm. */
+/** Reads the document at APISIX's address or, if that is unreachable from here, at ours. */
 export async function discover(realm: Realm, { apisixDiscoveryBase }: TokenCheckInputs): Promise<Discovery> {
   const read = async (base: string): Promise<Discovery> => {
     const { body } = await realm.session.ask(
@@ -40,8 +41,9 @@ export async function discover(realm: Realm, { apisixDiscoveryBase }: TokenCheck
 }
 
 /**
- * Asks as the client, as APISIX does. Undefined for a public client, which cannot ask: the mapper's check has said so.
- * @throws Failure where the answer is not `active: true`.
+ * Asks as the client, like APISIX. Undefined for a public client, which cannot ask; the mapper's check has warned
+ * about that.
+ * @throws Failure if the answer is not `active: true`.
  */
 export async function introspect(
   realm: Realm,

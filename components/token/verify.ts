@@ -1,4 +1,4 @@
-// Is a token one that APISIX accepts? Its signature and issuer, what it claims, and what introspection says of it.
+// Does APISIX accept a token? Checks its signature, issuer and claims, and what introspection says about it.
 import type { JSONWebKeySet, JWTPayload } from "jose";
 import type { Tokens } from "../keycloak/direct-grant.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
@@ -28,7 +28,7 @@ export interface VerifiedToken {
 /** APISIX requires these of every token (guide: required_scopes). */
 const requiredScopes = ["email", "profile"];
 
-/** @throws Failure telling why APISIX would not accept the token. */
+/** @throws Failure that says why APISIX would not accept the token. */
 export async function verify(
   realm: Realm,
   client: ClientRepresentation,
@@ -85,13 +85,13 @@ export async function verify(
   };
 }
 
-/** Verifies a token's signature by the realm's keys, and its issuer by the discovery document. */
+/** Verifies a token's signature with the realm's keys, and its issuer with the discovery document. */
 async function signatures(realm: Realm, inputs: TokenCheckInputs, { base, issuer }: Discovery) {
   const address = `${realm.address}/protocol/openid-connect/certs`;
   const { body } = await realm.session.ask("Reading the realm's keys", address);
   // Loaded here, because most commands have no token to verify.
   const { createLocalJWKSet, errors, jwtVerify } = await import("jose");
-  // What is no key set, jose refuses in words.
+  // If this is not a key set, jose says so.
   const keySet = createLocalJWKSet(body as unknown as JSONWebKeySet);
   return async (token: string, what: string) => {
     try {

@@ -227,10 +227,16 @@ export class TestStack {
     return readFile(this.#stateFile, "utf8");
   }
 
-  /** Deletes the attributes beside the state file, but only if a killed CLI has left them empty. */
-  async deleteEmptyAttributes(): Promise<void> {
-    const file = `${this.#stateFile}.attrs`;
-    if ((await readFile(file, "utf8")) === "") await rm(file);
+  /**
+   * Unlocks the stack after a kill, as docs/troubleshooting.md says: a kill may have emptied the state's .attrs file, since Pulumi's
+   * writes are not atomic.
+   */
+  async unlock(): Promise<CliResult> {
+    const canceled = await this.run("cancel", "--yes");
+    if (!/failed to load checkpoint: EOF/.test(canceled.output)) return canceled;
+    const attributes = `${this.#stateFile}.attrs`;
+    if ((await readFile(attributes, "utf8")) === "") await rm(attributes);
+    return this.run("cancel", "--yes");
   }
 
   get #stateFile(): string {

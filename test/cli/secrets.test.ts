@@ -67,7 +67,7 @@ for (const where of ["environment", "config"] as const) {
     t.true((await doomed.kill("everything")) > 0, doomed.output);
     texts.set("output of the killed up", doomed.output);
     await keepFiles("killed");
-    await note(here.run("cancel", "--yes"));
+    await note(here.unlock());
 
     await note(here.preview("--diff"));
     // Not `up --json`: it prints the debugging output of Pulumi's SDK, which includes secret outputs.

@@ -11,7 +11,7 @@ test.serial(
     await stack.set("customerPassword", "another password");
     const preview = await stack.preview("--diff");
     succeeded(t, preview);
-    t.regex(preview.output, /\+ changed *: \[\s+\+ \[0\]: "password"/);
+    t.regex(preview.output, /\+ changed *: \[\s+\+ +\[0\]: "password"/);
     t.true(await realm.canLogIn(password), "a preview changes nothing");
     succeeded(t, await stack.up());
     t.true(await realm.canLogIn("another password"));

@@ -103,7 +103,8 @@ for (const status of [301, 302, 307, 308]) {
     const url = `http://localhost:${await listening(t, before)}`;
     const stack = new Stack({ ...connection, "keycloak:url": url });
 
-    // Redirected are all requests, then only those after the login, and last the one with the customer's password.
+    // First every request is redirected, then only those after the login, then only the one with the customer's
+    // password.
     for (redirect of [/./, /\/admin\//]) {
       const error = await t.throwsAsync(stack.preview(...corner.all()));
       t.true(error.message.includes(`the server redirects (${status} to ${target})`), error.message);

@@ -1,4 +1,5 @@
-// A realm in memory, with one kind of object and one kind of part, for tests of the heart: no Keycloak, no Pulumi, no waiting.
+// A realm in memory, with one kind of object and one kind of part, for tests of the lifecycle: no Keycloak, no
+// Pulumi, no waiting.
 import { Failure } from "../../failure.ts";
 import { differing, type Fields } from "../fields.ts";
 import { Holders } from "../holders.ts";
@@ -12,7 +13,7 @@ export interface StoredObject {
   /** Who made it. */
   readonly madeBy: "a stack" | "a person";
   usedBy?: string;
-  /** The part of it: a password, as it were. */
+  /** Its part, like a user's password. */
   part?: { value: string; since: number };
 }
 
@@ -100,7 +101,7 @@ export const thing: ObjectKind<ThingInputs, LiveThing, MemoryRealm> = {
   usedBy: async (_realm, { stored }) => stored.usedBy,
 };
 
-/** Part of a thing, like a user's password: it is replaced, and does not go back. */
+/** Part of a thing, like a user's password: it is replaced, and cannot be restored. */
 export const part: PartKind<ThingInputs, LiveThing, MemoryRealm> = {
   noun: "part",
   partOf: "thing",
@@ -140,7 +141,7 @@ export const part: PartKind<ThingInputs, LiveThing, MemoryRealm> = {
   irreversible: { part: "it cannot be read" },
 };
 
-/** One resource of a stack, with its state; every command has holders of its own, as a provider process has. */
+/** One resource of a stack, with its state; every command has holders of its own, like a provider process. */
 export class Resource {
   inputs: ThingInputs;
   recorded: Recorded<ThingInputs> | undefined;
@@ -175,7 +176,7 @@ export class Resource {
     return { ...forecast, changes: await own.diff(recorded, inputs, trace) };
   }
 
-  /** What an `up` does: check, diff, then create or update where something changes. */
+  /** What an `up` does: check, diff, then create or update if something changes. */
   async up(holders = new Holders()): Promise<void> {
     const forecast = await this.preview(holders);
     if (!forecast.changes) return;
@@ -183,7 +184,7 @@ export class Resource {
     try {
       this.recorded = await this.lifecycle(holders).ensure(this.inputs, this.recorded, this.trace);
     } catch (error) {
-      // The engine records what the error of a create that broke off carries.
+      // The engine records what the error of a failed create carries.
       if (error instanceof BrokenOff) this.recorded = error.recorded;
       throw error;
     }
