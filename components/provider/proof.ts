@@ -2,7 +2,7 @@
 // were written, and never in a preview.
 import { isDeepStrictEqual } from "node:util";
 import type { KindInputs, Place } from "../ensure/kind.ts";
-import { asked, changedInputs, kept, resourceId, typed } from "./inputs.ts";
+import { asked, changedInputs, changedNames, kept, resourceId, typed } from "./inputs.ts";
 import type { ProviderProcess } from "./process.ts";
 import { type Methods, onTheWire, type Properties } from "./protocol.ts";
 import { hasUnknown } from "./unknown.ts";
@@ -46,15 +46,11 @@ export function proof<Inputs extends KindInputs, Realm extends Place>(
 
     async diff(_id, olds, news) {
       const inputs = asked(news);
-      const names = new Set([...Object.keys(asked(olds)), ...Object.keys(inputs)]);
+      const { server, [output]: _proven, ...earlier } = asked(olds);
       // `__after` is unknown in a preview if another resource changes. The change is shown there, not here.
-      const isKnown = (name: string) => name !== "__after" || !hasUnknown(inputs[name]);
-      const isOutput = (name: string) => name === "server" || name === output;
-      const changed = [...names].filter(
-        (name) => !isOutput(name) && isKnown(name) && !isDeepStrictEqual(olds[name], inputs[name]),
-      );
-      if (changed.length > 0) return { changes: true };
-      return { changes: process.realmOf(inputsOf(news)).server !== olds.server };
+      const isAfter = !hasUnknown(inputs.__after) && !isDeepStrictEqual(olds.__after, inputs.__after);
+      if (isAfter || changedNames(earlier, inputs).length > 0) return { changes: true };
+      return { changes: process.realmOf(inputsOf(news)).server !== server };
     },
 
     async create(news) {
