@@ -55,13 +55,22 @@ export interface Known<Inputs, Live> {
   readonly writing?: boolean;
 }
 
+/** A live object with its present name in words. */
+export interface Named<Live> {
+  readonly live: Live;
+  /** "user 'kunde'"; of a part, its owner's. */
+  readonly name: string;
+}
+
 interface Common<Inputs extends KindInputs, Live extends LiveObject, Realm extends Place> {
   /** Name of the kind, as in drift of the whole object and in the resource's id: `user`, `realmRole`. */
   readonly noun: string;
   /** Inputs that name the object: another value means another object. */
   readonly identity: readonly (keyof Inputs & string)[];
-  /** Names of the resource's outputs that come from the live object. */
-  readonly outputs?: readonly string[];
+  /** Further inputs that must not be empty. */
+  readonly required?: readonly (keyof Inputs & string)[];
+  /** Outputs of the resource that come from the live object, by name; and what to say if one has changed. */
+  readonly outputs?: Readonly<Record<string, string>>;
   /** "user 'customer'", for sentences. */
   describe(inputs: Inputs): string;
   /**
@@ -72,6 +81,8 @@ interface Common<Inputs extends KindInputs, Live extends LiveObject, Realm exten
   validate?(realm: Realm, inputs: Inputs, isNew: boolean): Promise<void>;
   /** The live object; for a part its owner, with or without the part. Undefined if there is none. */
   find(realm: Realm, inputs: Inputs): Promise<Live | undefined>;
+  /** The same by its id, whatever it is called now: nobody may take a renamed object for a deleted one. */
+  findById(realm: Realm, inputs: Inputs, id: string): Promise<Named<Live> | undefined>;
   /** How the fields should be, under the same names as in the live object. */
   wanted(realm: Realm, inputs: Inputs, known: Known<Inputs, Live>): Promise<Fields>;
   /** A field's drift in words, if "false, should be true" does not say it. */

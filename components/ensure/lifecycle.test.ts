@@ -66,6 +66,17 @@ test("only the drifted field is shown and corrected; destroy still restores what
   t.deepEqual(object.fields, { a: "9", b: "2" });
 });
 
+test("what somebody has set meanwhile, and the program then asks for, stays after destroy", async (t) => {
+  const { realm, resource } = given();
+  const object = realm.make("x", { a: "9", b: "9" }, "a person");
+  await resource.up();
+  object.fields = { ...object.fields, b: "theirs" };
+  resource.inputs = { ...resource.inputs, wants: { a: "1", b: "theirs" } };
+  await resource.up();
+  await resource.destroy();
+  t.deepEqual(object.fields, { a: "9", b: "theirs" });
+});
+
 test("a deleted object is shown as missing, and recreated", async (t) => {
   const { realm, resource } = given();
   await resource.up();
@@ -115,6 +126,63 @@ test("recreated by hand: shown, left alone by destroy, adopted by up", async (t)
   t.is(realm.objects.get("x")?.madeBy, "a person");
 });
 
+test("renamed by hand: told by a preview, kept by a refresh, refused by up, named by destroy", async (t) => {
+  const { realm, resource } = given();
+  await resource.up();
+  realm.rename("x", "y");
+  t.deepEqual(await resource.preview(), { drift: { thing: "missing" }, changes: true });
+  t.regex(
+    resource.said.splice(0).join(),
+    /^Thing 'x' .*: it was renamed, and is now thing 'y': rename it back, or/,
+  );
+  await t.throwsAsync(resource.up(), { message: /^Ensuring thing 'x' .* renamed, and is now thing 'y'/ });
+  t.deepEqual([...realm.objects.keys()], ["y"], "no second one");
+  resource.said.length = 0;
+  await resource.refresh();
+  t.truthy(resource.recorded);
+  await resource.destroy();
+  t.deepEqual([...realm.objects.keys()], ["y"]);
+  t.regex(resource.said.join(), /left in place, because it was renamed, and is now thing 'y'/);
+});
+
+test("renamed, and followed by the program: held on to, and removed by destroy", async (t) => {
+  const { realm, resource } = given();
+  await resource.up();
+  realm.rename("x", "y");
+  const follows = new Resource(() => realm, wants, "y");
+  const run = new Holders();
+  await follows.up(run);
+  await resource.destroy(run);
+  t.deepEqual(resource.said, []);
+  await follows.destroy();
+  t.is(realm.objects.size, 0);
+});
+
+test("renamed, and another one made under the old name: that one is adopted, and a preview says so", async (t) => {
+  const { realm, resource } = given();
+  await resource.up();
+  realm.rename("x", "y");
+  realm.make("x", {}, "a person");
+  await resource.preview();
+  t.regex(resource.said.splice(0).join(), /is now thing 'y': it is left as it is, and this stack adopts/);
+  await resource.up();
+  t.true(isReady(realm.objects.get("x"), wants));
+  await resource.destroy();
+  t.deepEqual([...realm.objects.keys()].toSorted(), ["x", "y"]);
+  t.deepEqual(realm.objects.get("x")?.fields, {});
+});
+
+test("a part whose owner was renamed: destroy restores nothing on it, and says where it is", async (t) => {
+  const realm = new MemoryRealm();
+  const object = realm.make("x", {}, "a person");
+  object.part = { value: "somebody's", since: 1 };
+  const resource = new Resource(() => realm, { value: "ours" }, "x", true);
+  await resource.up();
+  realm.rename("x", "y");
+  await resource.destroy();
+  t.regex(resource.said.join(), /is now part of thing 'y'/);
+});
+
 test("adopted without a change, then recreated by hand: shown even without a mark", async (t) => {
   const { realm, resource } = given();
   realm.make("x", wants, "a person");
@@ -148,7 +216,7 @@ test("a create that failed, and somebody else's object in its place: left alone,
   realm.make("x", wants, "a person");
   await resource.destroy();
   t.is(realm.objects.size, 1);
-  t.regex(resource.said.join(), /its creation broke off, and no owner mark of ours is on it/);
+  t.regex(resource.said.join(), /creating it failed halfway, and it does not carry our owner mark/);
 });
 
 test("a create that is refused leaves nothing in the state", async (t) => {

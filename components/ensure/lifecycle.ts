@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { asFailure, Failure, hasMeaning } from "../failure.ts";
 import { type Drift, differing, type Fields, inWords } from "./fields.ts";
 import type { Holders } from "./holders.ts";
-import type { Kind, KindInputs, LiveObject, Place } from "./kind.ts";
+import type { Kind, KindInputs, LiveObject, Named, Place } from "./kind.ts";
 import { isMark, markOf, newKey } from "./marks.ts";
 import {
   foundAndWritten,
@@ -85,10 +85,15 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     if (realm.server !== recorded.server) return true;
     const known = { written: writtenFields(recorded), previous: recorded.inputs };
     const { live, drift } = await this.#assess(realm, inputs, known);
+    if (live?.id !== recorded.id) await this.#tellRenamed(realm, recorded, live);
     if (!live) return true;
     this.#hold(recognised(recorded, live));
-    const isAnother = live.id !== recorded.id || !isDeepStrictEqual(live.outputs ?? {}, recorded.outputs);
-    return isAnother || Object.keys({ ...drift, ...this.#replaced(live, trace) }).length > 0;
+    const changedOutputs = await this.#tellOutputs(realm, recorded, live);
+    return (
+      changedOutputs ||
+      live.id !== recorded.id ||
+      Object.keys({ ...drift, ...this.#replaced(live, trace) }).length > 0
+    );
   }
 
   /**
@@ -108,7 +113,10 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
       realm.forget();
       live = await kind.find(realm, inputs);
     }
-    if (!live) return this.#create(realm, inputs);
+    if (!live) {
+      if (recorded) await this.#refuseRenamed(realm, inputs, recorded);
+      return this.#create(realm, inputs);
+    }
     const known = recorded?.server === realm.server ? recognised(recorded, live) : undefined;
     return this.#correct(realm, inputs, live, known?.id === live.id ? known : undefined, trace);
   }
@@ -124,7 +132,10 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     if (realm.server !== recorded.server) return { recorded, drift: {} };
     const known = { written: writtenFields(recorded), previous: inputs };
     const assessed = await unlessNothingThere(this.#assess(realm, inputs, known));
-    if (!assessed?.live) return undefined;
+    if (!assessed?.live) {
+      const renamed = await this.#elsewhere(realm, recorded);
+      return renamed && { recorded, drift: { [this.#kind.noun]: `renamed, now ${renamed.name}` } };
+    }
     const { live, drift } = assessed;
     return {
       recorded: this.#hold(recognised(recorded, live)),
@@ -140,12 +151,15 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     const realm = this.#surroundings.realmOf(inputs);
     realm.forget();
     const isHere = realm.server === recorded.server;
-    const live = isHere ? await unlessNothingThere(kind.find(realm, inputs)) : undefined;
+    const found = isHere ? await unlessNothingThere(kind.find(realm, inputs)) : undefined;
+    const renamed = found?.id === recorded.id ? undefined : await this.#elsewhere(realm, recorded);
+    const live = renamed?.live ?? found;
     const ownership = recognised(recorded, live);
     const facts = {
       ownership,
       server: realm.server,
       live,
+      renamedTo: renamed?.name,
       isPart: kind.partOf !== undefined,
       other: holders.other(inputs.realm, kind.noun, ownership),
       irreversible: kind.partOf === undefined ? undefined : kind.irreversible,
@@ -159,8 +173,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     }
     holders.remove(inputs.realm, kind.noun, ownership);
     if (decision.write && live) await kind.write(realm, live, decision.write, inputs);
-    for (const { severity, text } of decision.say)
-      await this.#surroundings.say(severity, `${capital(this.#describe(realm, inputs))}: ${text}`);
+    for (const { severity, text } of decision.say) await this.#say(severity, realm, inputs, text);
   }
 
   /** How the live object differs from what the inputs ask for. */
@@ -194,6 +207,46 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     return { value: live.id, replaced: "made anew outside this stack" };
   }
 
+  /** The recorded object, if it is still there and no longer under its name. */
+  async #elsewhere(realm: Realm, { server, id, inputs }: Recorded<Inputs>): Promise<Named<Live> | undefined> {
+    if (realm.server !== server || id === idNotKnown) return undefined;
+    return unlessNothingThere(this.#kind.findById(realm, inputs, id));
+  }
+
+  /** Parts say nothing: their owner does. */
+  async #tellRenamed(realm: Realm, recorded: Recorded<Inputs>, live: Live | undefined): Promise<void> {
+    if (this.#kind.partOf !== undefined) return;
+    const renamed = await this.#elsewhere(realm, recorded);
+    if (!renamed) return;
+    const follows = live
+      ? "it is left as it is, and this stack adopts the one that has the name now"
+      : howToFollow(renamed);
+    await this.#say(
+      "warning",
+      realm,
+      recorded.inputs,
+      `it was renamed, and is now ${renamed.name}: ${follows}.`,
+    );
+  }
+
+  /** @throws Failure if the object has another name now: a second one is not made. */
+  async #refuseRenamed(realm: Realm, inputs: Inputs, recorded: Recorded<Inputs>): Promise<void> {
+    const renamed = await this.#elsewhere(realm, recorded);
+    if (!renamed) return;
+    throw new Failure(
+      `Ensuring ${this.#describe(realm, inputs)} failed: it was renamed, and is now ${renamed.name}, so no second one is made; ${howToFollow(renamed)}.`,
+    );
+  }
+
+  async #tellOutputs(realm: Realm, recorded: Recorded<Inputs>, live: Live): Promise<boolean> {
+    const { outputs = {} } = this.#kind;
+    const changed = Object.entries(outputs).filter(
+      ([name]) => !isDeepStrictEqual(live.outputs?.[name], recorded.outputs[name]),
+    );
+    for (const [, words] of changed) await this.#say("warning", realm, recorded.inputs, words);
+    return changed.length > 0;
+  }
+
   async #create(realm: Realm, inputs: Inputs): Promise<Recorded<Inputs>> {
     const kind = this.#kind;
     if (kind.partOf !== undefined)
@@ -213,7 +266,9 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
       isMade = true;
       const live = await kind.find(realm, inputs);
       if (live) return this.#hold(record(live, live.fields));
-      throw new Failure(`${capital(this.#describe(realm, inputs))} was created, and then was not there.`);
+      throw new Failure(
+        `${capital(this.#describe(realm, inputs))} was created, and was gone when it was read back: see who deletes it, then run the command again.`,
+      );
     } catch (error) {
       const failure = asFailure(error);
       if (!isMade && failure.meaning === "conflict") {
@@ -316,6 +371,10 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     return recorded;
   }
 
+  #say(severity: Remark["severity"], realm: Realm, inputs: Inputs, text: string): Promise<void> {
+    return this.#surroundings.say(severity, `${capital(this.#describe(realm, inputs))}: ${text}`);
+  }
+
   #describe(realm: Realm, inputs: Inputs): string {
     return `${this.#kind.describe(inputs)} in realm '${realm.name}' at ${realm.server}`;
   }
@@ -348,6 +407,10 @@ async function unlessNothingThere<Result>(answer: Promise<Result>): Promise<Resu
 
 function writtenFields({ before }: Ownership): Fields {
   return Object.fromEntries(Object.entries(before.fields).map(([name, { written }]) => [name, written]));
+}
+
+function howToFollow({ name }: Named<unknown>): string {
+  return `rename it back, or let the program say ${name}; or make another one by hand under the old name, and this stack adopts that`;
 }
 
 function capital(text: string): string {

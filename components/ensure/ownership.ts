@@ -54,6 +54,8 @@ export interface Facts {
   readonly server: string;
   /** The live object; undefined if it is gone. */
   readonly live: Pick<LiveObject, "id" | "fields" | "mark"> | undefined;
+  /** The object's present name in words, if somebody has renamed it or its owner. */
+  readonly renamedTo?: string;
   /** True for a part of another object: restored, never removed. */
   readonly isPart: boolean;
   /** Another resource that has held the object in this run. */
@@ -85,7 +87,7 @@ export function release(facts: Facts): Release {
   if (!live) return nothing;
   if (ownership.id === idNotKnown)
     return leave(
-      "its creation broke off, and no owner mark of ours is on it, so somebody else may have made it",
+      "creating it failed halfway, and it does not carry our owner mark, so somebody else may have made it",
     );
   if (live.id !== ownership.id) return leave("somebody deleted it and made it again since");
   const mark = readOwnMark(live.mark.text, ownership, isPart);
@@ -97,6 +99,7 @@ export function release(facts: Facts): Release {
     const isUnmarked = ownership.adopted && !isPart && !live.mark.carries;
     return isUnmarked ? { remove: false, say: [stays("it was there already")] } : nothing;
   }
+  if (facts.renamedTo !== undefined) return leave(`it was renamed, and is now ${facts.renamedTo}`);
   if (live.mark.carries && !mark.ours) {
     return leave(
       isMark(live.mark.text)
@@ -105,7 +108,10 @@ export function release(facts: Facts): Release {
     );
   }
   if (!created) return restore(facts, live, mark.handedOver);
-  return facts.usedBy === undefined ? { remove: true, say: [] } : leave(facts.usedBy);
+  if (facts.usedBy === undefined) return { remove: true, say: [] };
+  // It belongs to others from now on, so it keeps no mark of ours.
+  const unmark = live.mark.carries ? { fields: {}, mark: { text: undefined } } : undefined;
+  return { ...leave(facts.usedBy), write: unmark };
 }
 
 const nothing: Release = { remove: false, say: [] };
@@ -206,11 +212,17 @@ export function foundAndWritten(
   return Object.fromEntries(names.map((name) => [name, { found: found[name], written: written[name] }]));
 }
 
-/** The first value found is restored later, if the last value written is still there. */
+/**
+ * The first value found is restored later, if the last value written is still there. A value that somebody else has
+ * set since, and that was only found to be right, is theirs.
+ */
 export function merged(earlier: Before, later: Before): Before {
   const fields: Record<string, FoundAndWritten> = { ...later.fields };
   for (const [name, pair] of Object.entries(earlier.fields)) {
-    fields[name] = { found: pair.found, written: (later.fields[name] ?? pair).written };
+    const now = later.fields[name] ?? { found: pair.written, written: pair.written };
+    const isTheirs =
+      isDeepStrictEqual(now.found, now.written) && !isDeepStrictEqual(pair.written, now.written);
+    fields[name] = isTheirs ? now : { found: pair.found, written: now.written };
   }
   return { fields, ...(earlier.mark !== undefined && { mark: earlier.mark }) };
 }

@@ -32,6 +32,8 @@ interface Remembered {
   readonly answer: Promise<unknown>;
 }
 
+/** No user has this id: Keycloak makes random ones. */
+const idOfNobody = "00000000-0000-0000-0000-000000000000";
 /** Milliseconds after which an answer that `check` got is too old for `ensure`. */
 const old = 5000;
 
@@ -44,6 +46,8 @@ export class Realm {
   readonly name: string;
   readonly #answers = new Map<string, Remembered>();
   readonly #askedAhead = new Set<string>();
+  /** What the admin was found to see all of. Rights do not change while a command runs. */
+  readonly #sees = new Set<string>();
 
   constructor(session: KeycloakSession, name: string) {
     this.session = session;
@@ -123,6 +127,13 @@ export class Realm {
     });
   }
 
+  /** All clients of the realm that this admin may see. */
+  clients(): Promise<ClientRepresentation[]> {
+    return this.#once("client", "all", () =>
+      this.#read("Listing the clients", () => this.admin.clients.find({ realm: this.name })),
+    );
+  }
+
   /** Old releases (Keycloak 18) leave the secret out of the listing. */
   async #secretOf(client: ClientRepresentation, id: string): Promise<{ secret?: string }> {
     const hasOne = !client.publicClient && !client.bearerOnly;
@@ -159,6 +170,7 @@ export class Realm {
       const exact = found.find((candidate) => candidate.username?.toLowerCase() === username.toLowerCase());
       if (!exact?.id) {
         this.#ahead("settings", () => this.settings());
+        await this.mustSeeAllUsers();
         return undefined;
       }
       const user = { ...exact, id: exact.id, username: exact.username ?? username };
@@ -167,6 +179,64 @@ export class Realm {
       );
       return user;
     });
+  }
+
+  /** As it is now, under whatever name. While it is locked, Keycloak up to 26.2 calls it disabled here. */
+  async userById(id: string): Promise<User | undefined> {
+    const found = await this.find("user", `id ${id}`, `Reading the user with id ${id}`, () =>
+      this.admin.users.findOne({ realm: this.name, id }),
+    );
+    return found?.id && found.username ? { ...found, id: found.id, username: found.username } : undefined;
+  }
+
+  /** Users with this email address; Keycloak keeps it in lower case. */
+  async usersWithEmail(email: string): Promise<User[]> {
+    const found = await this.#read("Reading who has an email address", () =>
+      this.admin.users.find({ realm: this.name, email, exact: true }),
+    );
+    return found.flatMap((user) =>
+      user.id && user.username && user.email?.toLowerCase() === email.toLowerCase()
+        ? [{ ...user, id: user.id, username: user.username }]
+        : [],
+    );
+  }
+
+  /**
+   * Keycloak leaves users that this admin may not see out of every list, so a missing one may well be there. Its
+   * answer about an id that nobody has tells: it takes the right to see all.
+   * @throws Failure that names the right.
+   */
+  async mustSeeAllUsers(): Promise<void> {
+    await this.#mustSee("users", "view-users", "manage-users", () =>
+      this.admin.attackDetection.findOne({ realm: this.name, id: idOfNobody }),
+    );
+  }
+
+  /** The same about clients. */
+  async mustSeeAllClients(): Promise<void> {
+    await this.#mustSee("clients", "view-clients", "manage-clients", () =>
+      this.admin.realms.getClientsInitialAccess({ realm: this.name }),
+    );
+  }
+
+  async #mustSee(
+    what: string,
+    toSee: string,
+    toChange: string,
+    request: () => Promise<unknown>,
+  ): Promise<void> {
+    if (this.#sees.has(what)) return;
+    try {
+      await this.#read(`Reading whether all ${what} can be seen`, request);
+      this.#sees.add(what);
+    } catch (error) {
+      if (!(error instanceof Failure) || error.status !== 403) throw error;
+      const { username, clientId, adminRealm } = this.session.connection;
+      throw new Failure(
+        `'${username ?? clientId}' of realm '${adminRealm}' may not see all ${what} of realm '${this.name}' at ${this.server}, so it cannot be told whether one is missing: give it the client role '${toSee}' for realm '${this.name}' or, to change anything, '${toChange}'.`,
+        { status: 403, shared: true },
+      );
+    }
   }
 
   credentials(user: Pick<User, "id" | "username">): Promise<CredentialRepresentation[]> {
@@ -192,6 +262,21 @@ export class Realm {
     return role?.id && role.name ? { ...role, id: role.id, name: role.name } : undefined;
   }
 
+  /** As it is now, under whatever name. */
+  async realmRoleById(id: string): Promise<(RoleRepresentation & { id: string; name: string }) | undefined> {
+    const role = await this.find("realm role", `id ${id}`, `Reading the realm role with id ${id}`, () =>
+      this.admin.roles.findOneById({ realm: this.name, id }),
+    );
+    return role?.id && role.name ? { ...role, id: role.id, name: role.name } : undefined;
+  }
+
+  /** Clients, client scopes, groups, roles and identity providers in one answer; no users, and no secrets. */
+  export(): Promise<RealmRepresentation> {
+    return this.#read("Reading who uses a role (partial export)", () =>
+      this.admin.realms.export({ realm: this.name, exportClients: true, exportGroupsAndRoles: true }),
+    );
+  }
+
   /**
    * Whatever else a kind reads. The answer is kept until it is forgotten; undefined if Keycloak says that it is not
    * there.
@@ -207,7 +292,8 @@ export class Realm {
   }
 
   /** Users that have the realm role directly; `max` of them at most. */
-  usersWithRole(name: string, max: number): Promise<UserRepresentation[]> {
+  async usersWithRole(name: string, max: number): Promise<UserRepresentation[]> {
+    await this.mustSeeAllUsers();
     return this.#read(`Reading who has realm role '${name}'`, () =>
       this.admin.roles.findUsersWithRole({ realm: this.name, name, max }),
     );
@@ -232,6 +318,14 @@ export class Realm {
       );
       return settings ?? {};
     });
+  }
+
+  /** Is every new user asked to do this at the first login? */
+  async isDefaultAction(alias: string): Promise<boolean> {
+    const action = await this.find("realm", `action ${alias}`, `Reading required action ${alias}`, () =>
+      this.admin.authenticationManagement.getRequiredActionForAlias({ realm: this.name, alias }),
+    );
+    return action?.enabled === true && action.defaultAction === true;
   }
 
   /** What brute-force detection has counted. Never remembered: a lock ends by itself. */
@@ -302,16 +396,8 @@ export class Realm {
   }
 
   async #clientMissing(clientId: string): Promise<Failure> {
-    const others = await this.#read("Listing the clients", () =>
-      this.admin.clients.find({ realm: this.name }),
-    );
-    if (others.length === 0) {
-      // Every realm has clients of Keycloak's own, so an empty list means that this admin may not see them.
-      return new Failure(
-        `Client '${clientId}' in realm '${this.name}' at ${this.server} cannot be read: Keycloak shows this admin no client at all; give it the client roles 'view-clients' and 'manage-clients' for that realm.`,
-        { status: 403, shared: true },
-      );
-    }
+    await this.mustSeeAllClients();
+    const others = await this.clients();
     const names = others.flatMap((client) => client.clientId ?? []);
     return this.#missing(
       `Client '${clientId}' is not in realm '${this.name}' at ${this.server}.${similar("Clients", clientId, names)} Correct the name, or create the client first; if this very program creates it, hand over the client resource's output instead of its name, or that resource as 'dependsOn'.`,

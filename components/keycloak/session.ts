@@ -47,7 +47,15 @@ export class KeycloakSession {
       warn(`Keycloak at ${server} ${why}: trying again for up to ${seconds} s.`),
     );
     const requestOptions = this.#requestOptions;
-    this.admin = new KeycloakAdminClient({ baseUrl: server, realmName: adminRealm, timeout, requestOptions });
+    // The client would take any 404, a proxy's too, for "there is none".
+    const requestArgOptions = { catchNotFound: false };
+    this.admin = new KeycloakAdminClient({
+      baseUrl: server,
+      realmName: adminRealm,
+      timeout,
+      requestOptions,
+      requestArgOptions,
+    });
     this.admin.registerTokenProvider({ getAccessToken: () => this.#accessToken() });
   }
 

@@ -1,6 +1,6 @@
 // What a realm's user profile requires, and the values that a customer gets if nobody configured any.
 import test from "ava";
-import { defaultValue, requiredAttributes } from "./user-profile.ts";
+import { defaultValue, profileProblem, requiredAttributes } from "./user-profile.ts";
 
 const someone = { username: "customer", realm: "Tenant 7/ä" };
 const attribute = (name: string, required?: object, validations: object = {}) => ({
@@ -9,7 +9,7 @@ const attribute = (name: string, required?: object, validations: object = {}) =>
   validations,
 });
 
-test("required attributes are those that the profile requires of users themselves", (t) => {
+test("required attributes are those that the profile requires of users, or of admins who write them", (t) => {
   const profile = {
     attributes: [
       attribute("username", { roles: ["user"] }),
@@ -21,7 +21,7 @@ test("required attributes are those that the profile requires of users themselve
       attribute("forProfileScope", { scopes: ["profile"] }),
     ],
   };
-  t.deepEqual(requiredAttributes(profile as never), ["email", "firstName", "forProfileScope"]);
+  t.deepEqual(requiredAttributes(profile as never), ["email", "firstName", "forAdmins", "forProfileScope"]);
   t.deepEqual(requiredAttributes(undefined), []);
 });
 
@@ -40,4 +40,30 @@ test("if no value that passes the validators can be guessed, the error says what
   const profile = { attributes: [attribute("badge", {}, { pattern: { pattern: "[A-Z]{2}\\d{6}" } })] };
   const error = t.throws(() => defaultValue(profile as never, "badge", someone));
   t.regex(error.message, /badge.*customer.*customerProfile/);
+});
+
+test("configured values that Keycloak would refuse, drop or change are named without their value", (t) => {
+  const profile = {
+    attributes: [
+      attribute("email", {}, { email: {} }),
+      attribute("firstName", {}, { "person-name-prohibited-characters": {}, length: { max: 5 } }),
+      attribute("site", {}, { options: { options: ["north", "south"] } }),
+      { ...attribute("own"), permissions: { edit: ["user"] } },
+    ],
+  };
+  const problem = (values: object, more: object = {}) =>
+    profileProblem({ ...profile, ...more } as never, { ...values });
+  t.is(problem({ email: "a@b.example", firstName: "Zoë", site: "north" }), undefined);
+  t.regex(problem({ email: "nobody" }) ?? "", /^'email' does not pass its validator: an email address$/);
+  t.regex(problem({ firstName: "Angela" }) ?? "", /at most 5 characters/);
+  t.regex(problem({ firstName: "a<b" }) ?? "", /no special characters/);
+  t.regex(problem({ site: "west" }) ?? "", /one of north, south/);
+  t.regex(problem({ own: "x" }) ?? "", /may not be edited by admins/);
+  t.regex(problem({ own: "" }) ?? "", /is blank/);
+  t.regex(problem({ own: 5 }) ?? "", /is not a text/);
+  t.regex(problem({ enabled: "false" }) ?? "", /is not an attribute/);
+  t.regex(problem({ odd: "x" }) ?? "", /Keycloak would drop it/);
+  t.is(problem({ odd: "x" }, { unmanagedAttributePolicy: "ADMIN_EDIT" }), undefined);
+  t.regex(problem({ odd: "x" }, { unmanagedAttributePolicy: "ADMIN_VIEW" }) ?? "", /would drop it/);
+  t.is(profileProblem(undefined, { odd: "x", email: "nobody" }), undefined, "before Keycloak 24");
 });

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Fields, matches } from "../ensure/fields.ts";
 import type { Change, KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
+import { isMark } from "../ensure/marks.ts";
 import { asFailure, Failure } from "../failure.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
 import { warnOfUntestedRelease } from "../keycloak/tested-releases.ts";
@@ -32,11 +33,16 @@ const lightweight = "client.use.lightweight.access.token.enabled";
 export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
   noun: "audienceMapper",
   identity: ["realm", "client", "mapper"],
-  outputs: ["clientSecret"],
+  outputs: {
+    clientSecret:
+      "the client's secret has changed since the last 'pulumi up': APISIX needs the new one, which the stack's outputs have after the next",
+  },
   describe: ({ mapper, client }) => `Audience mapper '${mapper}' of client '${client}'`,
 
   async validate(realm, inputs, isNew) {
-    const client = await realm.usableClient(inputs.client);
+    const client = await realm.usableClient(inputs.client).catch(async (error) => {
+      throw await withRenamedClient(realm, inputs, error);
+    });
     if (client.publicClient) {
       await realm.warn(
         `Client '${inputs.client}' in realm '${realm.name}' is public: it has no secret, so APISIX cannot ask the introspection endpoint as this client. Switch 'Client authentication' on, or let APISIX verify by the realm's keys (use_jwks).`,
@@ -50,17 +56,20 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
   async find(realm, { client: clientId, mapper: name }) {
     const client = await realm.client(clientId);
     const [mapper] = mappersOf(client, name);
-    if (!mapper?.id) return undefined;
-    // APISIX introspects with it; a public client has none.
-    const clientSecret = client.publicClient ? undefined : client.secret || undefined;
-    return {
-      id: mapper.id,
-      fields: fieldsOf(mapper),
-      mark: { carries: true, text: markOn(mapper) },
-      outputs: clientSecret === undefined ? {} : { clientSecret },
-      client,
-      mapper,
-    };
+    return mapper?.id ? liveOf(client, mapper, mapper.id) : undefined;
+  },
+  async findById(realm, inputs, id) {
+    for (const client of await realm.clients()) {
+      const mapper = mapperWithId(client, id);
+      if (!mapper || !client.id) continue;
+      const name = audienceMapper.describe({
+        ...inputs,
+        client: client.clientId ?? "",
+        mapper: mapper.name ?? "",
+      });
+      return { live: liveOf({ ...client, id: client.id }, mapper, id), name };
+    }
+    return undefined;
   },
   // The guide's fields. Introspection matters because APISIX introspects tokens.
   async wanted(realm, { client: clientId }) {
@@ -110,6 +119,36 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
   },
   remove: (realm, { id, client, mapper }) => remove(realm, client, { id, name: mapper.name }),
 };
+
+function liveOf(client: Live["client"], mapper: ProtocolMapper, id: string): Live {
+  // APISIX introspects with it; a public client has none.
+  const clientSecret = client.publicClient ? undefined : client.secret || undefined;
+  return {
+    id,
+    fields: fieldsOf(mapper),
+    mark: { carries: true, text: markOn(mapper) },
+    outputs: clientSecret === undefined ? {} : { clientSecret },
+    client,
+    mapper,
+  };
+}
+
+/** A missing client may have been renamed: then our mapper went with it. */
+async function withRenamedClient(
+  realm: Realm,
+  { mapper: name }: AudienceMapperInputs,
+  error: unknown,
+): Promise<Failure> {
+  const failure = asFailure(error);
+  if (failure.meaning !== "nothing there") return failure;
+  const clients = await realm.clients().catch(() => []);
+  const renamed = clients.find((client) => mappersOf(client, name).some((mapper) => isMark(markOn(mapper))));
+  if (!renamed) return failure;
+  return new Failure(
+    `${failure.message} Client '${renamed.clientId}' carries an Audience mapper '${name}' of this project: if it is the same client, renamed, rename it back, or let the program name it (config: client).`,
+    failure,
+  );
+}
 
 /**
  * Keycloak lets two runs create a mapper of the same name at the same time. One has to go, and only the run whose

@@ -2,9 +2,9 @@
 // date shows whether it is still the configured one.
 import { isDeepStrictEqual } from "node:util";
 import type { KindInputs, LiveObject, PartKind } from "../ensure/kind.ts";
-import { Failure } from "../failure.ts";
+import { Failure, hasMeaning } from "../failure.ts";
 import { directGrant, endSession } from "../keycloak/direct-grant.ts";
-import type { Realm, User } from "../keycloak/realm.ts";
+import type { ClientRepresentation, Realm, User } from "../keycloak/realm.ts";
 import {
   markOn,
   type PasswordCredential,
@@ -12,12 +12,15 @@ import {
   type UserWithPassword,
   writeMark,
 } from "./user-mark.ts";
+import { unlock, updateUser } from "./user-update.ts";
 
 export interface PasswordInputs extends KindInputs {
   readonly username: string;
   /** clientId of the client with which a login checks the password. */
   readonly client: string;
   readonly password: string;
+  /** True if the password is the business of others once the user has one. */
+  readonly keep?: boolean;
 }
 
 interface Live extends LiveObject, UserWithPassword {
@@ -34,45 +37,39 @@ export const password: PartKind<PasswordInputs, Live, Realm> = {
   noun: "password",
   partOf: "user",
   identity: ["realm", "username"],
+  required: ["client", "password"],
   describe: ({ username }) => `password of user '${username}'`,
 
-  async find(realm, { username }) {
-    const user = await realm.user(username);
+  async find(realm, inputs) {
+    const user = await realm.user(inputs.username);
+    return user && liveOf(realm, inputs, user);
+  },
+  async findById(realm, inputs, id) {
+    const user = await realm.userById(id);
     if (!user) return undefined;
-    const credentials = await realm.credentials(user);
-    const own = passwordOf(credentials);
-    const hasOtp = credentials.some(({ type }) => type === "otp");
-    const since = setAt(own);
-    return {
-      id: user.id,
-      fields: {
-        password: since,
-        requiredActions: user.requiredActions ?? [],
-        // Not ours to change, but important to know: with OTP no login can check the password.
-        otp: hasOtp ? "set up" : undefined,
-      },
-      mark: markOn(own),
-      // A password in a user federation (LDAP, …) has no credential here. Only a login can check it.
-      present: own !== undefined || user.federationLink !== undefined,
-      trace: since === undefined ? undefined : { value: since, replaced: resetOutside(since) },
-      user,
-      password: own,
-      hasOtp,
-    };
+    const name = password.describe({ ...inputs, username: user.username });
+    return { live: await liveOf(realm, inputs, user), name };
   },
 
   async wanted(realm, inputs, { live, written, previous, writing }) {
+    const { keep = false } = inputs;
+    const isOthers = (action: string) => isOtp(action) || (keep && action === "UPDATE_PASSWORD");
     const others = {
-      requiredActions: (live?.user.requiredActions ?? []).filter(isOtp),
+      requiredActions: (live?.user.requiredActions ?? []).filter(isOthers),
       otp: live?.fields.otp,
     };
     if (!live?.present) return { password: toBeSet, ...others };
+    if (keep) return others;
     if (await hasExpired(realm, live.password)) return { password: expired, ...others };
     const is = live.fields.password;
-    const isChanged = previous !== undefined && previous.password !== inputs.password;
+    const isChanged =
+      previous !== undefined && (previous.password !== inputs.password || previous.keep === true);
     const isOtpChanged = written !== undefined && written.otp !== others.otp;
     if (written && !isChanged && !isOtpChanged && written.password === is) return others;
-    if (writing) return { password: (await isRight(realm, inputs, live)) ? is : toBeSet, ...others };
+    if (writing) {
+      const isToStay = await mayStay(realm, inputs, live, isChanged);
+      return { password: isToStay ? is : toBeSet, ...others };
+    }
     if (isOtpChanged) await warnOfOtp(realm, live);
     // Without the state's record a forecast must not guess: the label or the credential's date shows a reset.
     return written ? { password: toBeSet, ...others } : others;
@@ -94,17 +91,12 @@ export const password: PartKind<PasswordInputs, Live, Realm> = {
     else if ("password" in fields && fields.password === undefined) await removeCredential(realm, live);
     if (Array.isArray(fields.requiredActions)) {
       const requiredActions = [...fields.requiredActions];
-      await realm.write(
+      await updateUser(
+        realm,
+        user,
         `Setting the required actions of user '${user.username}'`,
-        ["user"],
-        async () => {
-          const whole = await realm.admin.users.findOne({ realm: realm.name, id: user.id });
-          await realm.admin.users.update({ realm: realm.name, id: user.id }, { ...whole, requiredActions });
-        },
-        async () => {
-          const now = await realm.user(user.username);
-          return isDeepStrictEqual(now?.requiredActions?.toSorted() ?? [], requiredActions.toSorted());
-        },
+        { requiredActions },
+        (now) => isDeepStrictEqual(now.requiredActions?.toSorted() ?? [], requiredActions.toSorted()),
       );
     }
     if (mark) await writeMark(realm, { user, password: passwordOf(await realm.credentials(user)) }, mark);
@@ -113,6 +105,29 @@ export const password: PartKind<PasswordInputs, Live, Realm> = {
     password: "a password cannot be read, so the one that was there before cannot be set again",
   },
 };
+
+async function liveOf(realm: Realm, { keep }: PasswordInputs, user: User): Promise<Live> {
+  const credentials = await realm.credentials(user);
+  const own = passwordOf(credentials);
+  const hasOtp = credentials.some(({ type }) => type === "otp");
+  const since = setAt(own);
+  return {
+    id: user.id,
+    fields: {
+      password: since,
+      requiredActions: user.requiredActions ?? [],
+      // Not ours to change, but important to know: with OTP no login can check the password.
+      otp: hasOtp ? "set up" : undefined,
+    },
+    mark: markOn(own),
+    // A password in a user federation (LDAP, …) has no credential here. Only a login can check it.
+    present: own !== undefined || user.federationLink !== undefined,
+    trace: since === undefined || keep ? undefined : { value: since, replaced: resetOutside(since) },
+    user,
+    password: own,
+    hasOtp,
+  };
+}
 
 /** When the password was set, to the millisecond; "an unknown time" if Keycloak does not say. */
 function setAt(password: PasswordCredential | undefined): string | undefined {
@@ -185,28 +200,53 @@ async function removeCredential(realm: Realm, { user, password }: Live): Promise
   );
 }
 
-/** One login checks the password, so a correct one is never set again: history policies would refuse it. */
-async function isRight(realm: Realm, inputs: PasswordInputs, live: Live): Promise<boolean> {
-  const { username } = inputs;
-  await unlock(realm, live);
+/**
+ * One login checks the password, so a correct one is never set again: history policies would refuse it. Where no
+ * login can check it, it stays as it is, unless the program has changed it.
+ */
+async function mayStay(
+  realm: Realm,
+  inputs: PasswordInputs,
+  live: Live,
+  isChanged: boolean,
+): Promise<boolean> {
+  // A locked user's correct password is answered like a wrong one.
+  await unlock(realm, live.user);
+  const stays = (why: string) =>
+    realm.warn(
+      `Whether the password of user '${inputs.username}' in realm '${realm.name}' is the configured one cannot be told, so it was left as it is: ${why}.`,
+    );
   if (live.hasOtp) {
     // Keycloak would answer as if the password were wrong, and count a failed login.
-    await realm.warn(
-      `User '${username}' in realm '${realm.name}' has OTP set up, so a login cannot tell whether the password is the configured one: it was left as it is.`,
-    );
+    await stays("the user has OTP set up, and a login without it tells nothing");
     return true;
   }
+  const refusals: string[] = [];
   for (const clientId of [inputs.client, "admin-cli"]) {
-    const client = await realm.client(clientId);
-    const answer = await directGrant(realm, client, username, inputs.password, 0);
+    const client = await clientOrNone(realm, clientId);
+    if (!client) continue;
+    const answer = await directGrant(realm, client, inputs.username, inputs.password, 0);
     if (answer.outcome === "token") {
       await endSession(realm, client, answer.tokens);
       return true;
     }
     if (answer.outcome === "not fully set up") return true;
     if (answer.outcome === "bad credentials") return false;
+    refusals.push(`client '${clientId}': ${answer.said}`);
   }
-  return false;
+  if (isChanged) return false;
+  await stays(`no client lets a login try it (${refusals.join("; ")})`);
+  return true;
+}
+
+/** A realm may lack `admin-cli`; then only the program's own client can tell. */
+async function clientOrNone(realm: Realm, clientId: string): Promise<ClientRepresentation | undefined> {
+  try {
+    return await realm.client(clientId);
+  } catch (error) {
+    if (hasMeaning(error, "nothing there")) return undefined;
+    throw error;
+  }
 }
 
 /** A warning, because no field can show it: an `up` cannot correct it, but has to check the password again. */
@@ -216,25 +256,5 @@ function warnOfOtp(realm: Realm, { user, hasOtp }: Live): Promise<void> {
     hasOtp
       ? `${about} has set up OTP since the last 'up': customers get no token until it is removed (Users, ${user.username}, Credentials).`
       : `${about} has no OTP any more: an 'up' checks whether the password is the configured one.`,
-  );
-}
-
-/**
- * Keycloak answers a locked user's correct password like a wrong one, and setting it again would not unlock the
- * account. The same `up` enables the user, so it also removes the lock, with a warning. It clears earlier failed
- * logins too, as a successful login would: our own login must not be the one that locks the account.
- */
-async function unlock(realm: Realm, { user }: Live): Promise<void> {
-  const { count, isLocked } = await realm.failedLogins(user);
-  if (count === 0 && !isLocked) return;
-  await realm.write(
-    `Unlocking user '${user.username}'`,
-    [],
-    () => realm.admin.attackDetection.del({ realm: realm.name, id: user.id }),
-    async () => (await realm.failedLogins(user)).count === 0,
-  );
-  if (!isLocked) return;
-  await realm.warn(
-    `User '${user.username}' in realm '${realm.name}' was locked by brute-force detection after ${count} failed logins, and has been unlocked: find out who tries to log in as this user.`,
   );
 }

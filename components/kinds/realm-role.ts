@@ -1,6 +1,7 @@
 // The realm role: looked up, created only if it is missing, and never changed if it exists.
 import type { KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
 import type { Realm, RoleRepresentation } from "../keycloak/realm.ts";
+import { usesOfRole } from "../keycloak/role-use.ts";
 
 export interface RealmRoleInputs extends KindInputs {
   /** Name of the role. */
@@ -20,7 +21,11 @@ export const realmRole: ObjectKind<RealmRoleInputs, Live, Realm> = {
 
   async find(realm, { role: name }) {
     const role = await realm.realmRole(name);
-    return role && { id: role.id, fields: {}, mark: { carries: true, text: markOn(role) }, role };
+    return role && liveOf(role);
+  },
+  async findById(realm, _inputs, id) {
+    const role = await realm.realmRoleById(id);
+    return role && { live: liveOf(role), name: `realm role '${role.name}'` };
   },
   wanted: async () => ({}),
 
@@ -54,13 +59,26 @@ export const realmRole: ObjectKind<RealmRoleInputs, Live, Realm> = {
       async () => (await realm.realmRole(role.name))?.id !== role.id,
     );
   },
-  async usedBy(realm, { role: { name } }) {
-    const users = await realm.usersWithRole(name, 3);
-    if (users.length === 0) return undefined;
-    const names = users.map(({ username }) => `'${username}'`).join(", ");
-    return `users have it (${names}${users.length === 3 ? ", …" : ""})`;
+  async usedBy(realm, { role }) {
+    const { [markAttribute]: _ours, ...others } = attributesOf(role);
+    const users = await realm.usersWithRole(role.name, few);
+    const uses = [
+      ...users.map(({ username }) => `user '${username}' has it`),
+      ...usesOfRole(await realm.export(), role.name),
+      ...(role.composite ? ["other roles were added to it"] : []),
+      ...(role.description || Object.keys(others).length > 0 ? ["somebody has described it"] : []),
+    ];
+    if (uses.length === 0) return undefined;
+    return `it is in use (${uses.slice(0, few).join(", ")}${uses.length > few ? ", …" : ""})`;
   },
 };
+
+/** How many of those who use the role are named. */
+const few = 3;
+
+function liveOf(role: Live["role"]): Live {
+  return { id: role.id, fields: {}, mark: { carries: true, text: markOn(role) }, role };
+}
 
 function attributesOf(role: RoleRepresentation | undefined): Record<string, string[]> {
   return role?.attributes ?? {};

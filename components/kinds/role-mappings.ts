@@ -40,20 +40,18 @@ export const roleMappings: PartKind<RoleMappingsInputs, Live, Realm> = {
     }
   },
 
-  async find(realm, { username, roles }) {
-    const user = await realm.user(username);
-    if (!user) return undefined;
-    const [credentials, mapped] = await Promise.all([realm.credentials(user), realm.realmRoleMappings(user)]);
-    const password = passwordOf(credentials);
-    return {
-      id: user.id,
-      fields: Object.fromEntries(mapped.map(({ name }) => [name, isMapped])),
-      mark: markOn(password),
-      present: mapped.some(({ name }) => name !== undefined && roles.includes(name)),
-      user,
-      password,
-      mapped,
-    };
+  async find(realm, inputs) {
+    const user = await realm.user(inputs.username);
+    return user && liveOf(realm, inputs, user);
+  },
+  async findById(realm, inputs, id) {
+    const user = await realm.userById(id);
+    return (
+      user && {
+        live: await liveOf(realm, inputs, user),
+        name: roleMappings.describe({ ...inputs, username: user.username }),
+      }
+    );
   },
   wanted: async (_realm, { roles }) => Object.fromEntries(roles.map((name) => [name, isMapped])),
   explain: () => "not mapped",
@@ -78,6 +76,20 @@ export const roleMappings: PartKind<RoleMappingsInputs, Live, Realm> = {
     if (mark) await writeMark(realm, { user, password: passwordOf(await realm.credentials(user)) }, mark);
   },
 };
+
+async function liveOf(realm: Realm, { roles }: RoleMappingsInputs, user: User): Promise<Live> {
+  const [credentials, mapped] = await Promise.all([realm.credentials(user), realm.realmRoleMappings(user)]);
+  const password = passwordOf(credentials);
+  return {
+    id: user.id,
+    fields: Object.fromEntries(mapped.map(({ name }) => [name, isMapped])),
+    mark: markOn(password),
+    present: mapped.some(({ name }) => name !== undefined && roles.includes(name)),
+    user,
+    password,
+    mapped,
+  };
+}
 
 /**
  * If another run maps one of these roles at the same time, Keycloak refuses all of ours (400). Those that are still

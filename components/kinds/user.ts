@@ -1,11 +1,12 @@
 // The user that CX gets its customers' tokens for: enabled, email verified, and complete as the realm's own user
 // profile requires.
-import { type Fields, type FieldValue, matches } from "../ensure/fields.ts";
+import { differing, type Fields, type FieldValue, matches } from "../ensure/fields.ts";
 import type { KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
 import { Failure } from "../failure.ts";
 import type { Realm, User, UserRepresentation } from "../keycloak/realm.ts";
-import { defaultValue, requiredAttributes } from "../keycloak/user-profile.ts";
+import { defaultValue, profileProblem, requiredAttributes } from "../keycloak/user-profile.ts";
 import { markOn, passwordOf, type UserWithPassword, writeMark } from "./user-mark.ts";
+import { updateUser } from "./user-update.ts";
 
 export interface UserInputs extends KindInputs {
   readonly username: string;
@@ -25,30 +26,48 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
   identity: ["realm", "username"],
   describe: ({ username }) => `user '${username}'`,
 
-  async validate(realm, { username }, isNew) {
-    if (!isNew) return;
+  async validate(realm, { username, profile = {} }, isNew) {
+    const problem = profileProblem(await realm.userProfile(), profile);
+    if (problem !== undefined) {
+      throw new Failure(
+        `The profile of user '${username}' in realm '${realm.name}' (config: customerProfile) cannot be set: ${problem}.`,
+      );
+    }
     const found = await realm.user(username);
-    if (found?.access?.manage === false) throw realm.mayOnlyRead(`user '${username}'`);
+    if (!found) await warnOfDefaultOtp(realm, username);
+    else if (isNew && found.access?.manage === false) throw realm.mayOnlyRead(`user '${username}'`);
   },
 
   async find(realm, { username }) {
     const found = await realm.user(username);
-    if (!found) return undefined;
-    const password = passwordOf(await realm.credentials(found));
-    // The password resource reports a missing label.
-    const mark = { ...markOn(password), fragile: true } as const;
-    return { id: found.id, fields: fieldsOf(found), mark, user: found, password };
+    return found && liveOf(realm, found);
+  },
+  async findById(realm, _inputs, id) {
+    const found = await realm.userById(id);
+    return found && { live: await liveOf(realm, found), name: `user '${found.username}'` };
   },
   async wanted(realm, { username, profile = {} }, { live }) {
     const is = live?.fields ?? {};
-    const email = !live && (await isEmailUsername(realm, username)) ? { email: username } : {};
+    const email = !live && (await isEmailUsername(realm, username)) ? username.toLowerCase() : undefined;
     const demanded = await realm.userProfile();
     const missing = requiredAttributes(demanded).filter((name) => is[name] === undefined && !profile[name]);
     const defaults = missing.map((name) => [
       name,
       defaultValue(demanded, name, { username, realm: realm.name }),
     ]);
-    return { enabled: true, emailVerified: true, ...Object.fromEntries(defaults), ...email, ...profile };
+    const wanted: Fields & { readonly email?: string } = {
+      enabled: true,
+      emailVerified: true,
+      ...Object.fromEntries(defaults),
+      ...(email && { email }),
+      ...profile,
+      // Keycloak keeps it in lower case.
+      ...(profile.email && { email: profile.email.toLowerCase() }),
+    };
+    await refuseRename(realm, username, is, wanted);
+    if (wanted.email !== is.email && (profile.email || email))
+      await refuseEmailOfAnother(realm, username, wanted.email, live?.id);
+    return wanted;
   },
   // Profile values stay out of the message: they are personal data, and may be configured as secrets.
   explain(field, is) {
@@ -61,7 +80,7 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
     await realm.write(
       `Creating user '${username}'`,
       ["user"],
-      () => realm.admin.users.create({ realm: realm.name, ...merged({ username }, fields) }),
+      () => realm.admin.users.create({ realm: realm.name, username, ...changesOf({}, fields) }),
       // It is exactly as it was sent, and nobody has set a password yet.
       async () => {
         const now = await realm.user(username);
@@ -72,16 +91,10 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
     );
   },
   async write(realm, live, { fields, mark }) {
-    const { id, username } = live.user;
+    const { user } = live;
     if (Object.keys(fields).length > 0) {
-      await realm.write(
-        `Updating user '${username}'`,
-        ["user"],
-        () => realm.admin.users.update({ realm: realm.name, id }, merged(live.user, fields)),
-        async () => {
-          const now = await realm.user(username);
-          return now?.id === id && matches(fieldsOf(now), fields);
-        },
+      await updateUser(realm, user, `Updating user '${user.username}'`, changesOf(user, fields), (now) =>
+        matches(fieldsOf(now), fields),
       );
     }
     if (mark) await writeMark(realm, live, mark);
@@ -109,6 +122,56 @@ async function isEmailUsername(realm: Realm, username: string): Promise<boolean>
   );
 }
 
+/**
+ * Where the realm takes the email address as username, whoever writes another address, or only the profile of a user
+ * whose name is not its address, renames the user.
+ */
+async function refuseRename(realm: Realm, username: string, is: Fields, wanted: Fields): Promise<void> {
+  const { enabled, emailVerified, ...written } = differing(is, wanted);
+  if (Object.keys(written).length === 0) return;
+  const { registrationEmailAsUsername } = await realm.settings();
+  const email = wanted.email ?? is.email;
+  if (!registrationEmailAsUsername || email === username.toLowerCase()) return;
+  throw new Failure(
+    `Setting ${Object.keys(written).join(", ")} of user '${username}' in realm '${realm.name}' would rename the user: the realm takes the email address as username; leave 'email' out of the profile (config: customerProfile), give the user its username as email address, or switch 'Email as username' off (Realm settings, Login).`,
+  );
+}
+
+/** Keycloak allows an email address once a realm, unless it is told otherwise. */
+async function refuseEmailOfAnother(
+  realm: Realm,
+  username: string,
+  email: string | undefined,
+  id: string | undefined,
+): Promise<void> {
+  if (email === undefined) return;
+  const other = (await realm.usersWithEmail(email)).find((user) => user.id !== id);
+  if (!other || (await realm.settings()).duplicateEmailsAllowed) return;
+  throw new Failure(
+    `User '${username}' in realm '${realm.name}' cannot have the configured email address: user '${other.username}' has it; configure another one (config: customerProfile). If '${other.username}' is this user's earlier name in this stack, leave the email address out for one 'pulumi up': that deletes the earlier user, and the next one may have it.`,
+  );
+}
+
+/** This stack clears other required actions, but not OTP: that is somebody's deliberate second factor. */
+async function warnOfDefaultOtp(realm: Realm, username: string): Promise<void> {
+  if (!(await realm.isDefaultAction("CONFIGURE_TOTP"))) return;
+  await realm.warn(
+    `Realm '${realm.name}' asks every new user to set up OTP (required action CONFIGURE_TOTP), so the new user '${username}' will get no token: switch 'Set as default action' off (Authentication, Required actions), or take the action from the user after it was created (Users, ${username}, Details).`,
+  );
+}
+
+async function liveOf(realm: Realm, user: User): Promise<Live> {
+  const password = passwordOf(await realm.credentials(user));
+  // The password resource reports a missing label.
+  return {
+    id: user.id,
+    fields: fieldsOf(user),
+    mark: { ...markOn(password), fragile: true },
+    user,
+    password,
+  };
+}
+
 function fieldsOf(user: UserRepresentation): Fields {
   const attributes: Record<string, string[]> = user.attributes ?? {};
   return {
@@ -123,20 +186,25 @@ function single(values: readonly string[]): FieldValue {
   return values.length === 1 ? values[0] : values;
 }
 
-/** The whole user with the fields changed: sending less would blank attributes that are not ours. */
-function merged(user: UserRepresentation, fields: Fields): UserRepresentation {
+/** The representation that changes these fields, and nothing else. */
+function changesOf(user: UserRepresentation, fields: Fields): UserRepresentation {
   const { enabled, emailVerified, ...profile } = fields;
-  const whole: UserRepresentation = { ...user };
-  const attributes: Record<string, string[]> = { ...user.attributes };
-  if (typeof enabled === "boolean") whole.enabled = enabled;
-  if (typeof emailVerified === "boolean") whole.emailVerified = emailVerified;
-  for (const [name, value] of Object.entries(profile)) {
-    const own = ownFields.find((field) => field === name);
-    // An empty text removes the value; leaving the key out would keep it.
-    if (own) whole[own] = typeof value === "string" ? value : "";
-    else if (value === undefined) delete attributes[name];
-    else attributes[name] = [value].flat().map(String);
+  const changes: UserRepresentation = {};
+  if (typeof enabled === "boolean") changes.enabled = enabled;
+  if (typeof emailVerified === "boolean") changes.emailVerified = emailVerified;
+  const isOwn = (name: string) => ownFields.some((field) => field === name);
+  const attributes = Object.entries(profile).filter(([name]) => !isOwn(name));
+  // Keycloak takes `attributes` for the whole profile, and removes what is not among them.
+  if (attributes.length > 0) {
+    for (const field of ownFields) changes[field] = user[field];
+    const whole: [string, FieldValue][] = [...Object.entries({ ...user.attributes }), ...attributes];
+    const set = whole.filter(([name]) => !(name in profile) || profile[name] !== undefined);
+    changes.attributes = Object.fromEntries(set.map(([name, value]) => [name, [value].flat().map(String)]));
   }
-  if (Object.keys(attributes).length > 0 || user.attributes) whole.attributes = attributes;
-  return whole;
+  for (const field of ownFields) {
+    const value = profile[field];
+    // An empty text removes the value; leaving the key out would keep it.
+    if (field in profile) changes[field] = typeof value === "string" ? value : "";
+  }
+  return changes;
 }

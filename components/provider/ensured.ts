@@ -11,6 +11,7 @@ import {
   forecastInputs,
   kept,
   properties,
+  requireInputs,
   resourceId,
   traceIn,
   typed,
@@ -33,7 +34,7 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
 
   function fromState(outs: Properties): Recorded<Inputs> {
     const { uuid, server, adopted, ownership, changedAt: _changedAt, ...others } = outs;
-    const isOutput = (name: string) => kind.outputs?.includes(name) ?? false;
+    const isOutput = (name: string) => Object.hasOwn(kind.outputs ?? {}, name);
     const part = (which: boolean) =>
       Object.fromEntries(Object.entries(others).filter(([name]) => isOutput(name) === which));
     return {
@@ -65,11 +66,12 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
     async check(olds, news) {
       const inputs = asked(news);
       const known = kept(olds);
-      if (hasUnknown(inputs)) return { inputs: { ...inputs, ...known } };
-      // Another name is another object: nothing that is known about the earlier one applies.
-      const isNew = kind.identity.some((key) => !isDeepStrictEqual(olds[key], inputs[key]));
-      const earlier = isNew ? undefined : { inputs: inputsOf(olds), trace: traceIn(olds) };
       try {
+        requireInputs(kind, inputs);
+        if (hasUnknown(inputs)) return { inputs: { ...inputs, ...known } };
+        // Another name is another object: nothing that is known about the earlier one applies.
+        const isNew = kind.identity.some((key) => !isDeepStrictEqual(olds[key], inputs[key]));
+        const earlier = isNew ? undefined : { inputs: inputsOf(olds), trace: traceIn(olds) };
         const forecast = await own.check(inputsOf(inputs), earlier);
         if (isNew) return { inputs: { ...inputs, ...forecastInputs(forecast) } };
         return {

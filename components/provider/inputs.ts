@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Drift } from "../ensure/fields.ts";
 import type { Forecast } from "../ensure/lifecycle.ts";
+import { Failure } from "../failure.ts";
 import type { Properties } from "./protocol.ts";
 
 /** What `check` adds to the inputs. */
@@ -74,6 +75,25 @@ export function changedInputs(olds: Properties, news: Properties): Properties {
 export function changedNames(olds: Properties, news: Properties): string[] {
   const names = [...new Set([...Object.keys(olds), ...Object.keys(news)])].toSorted();
   return names.filter((name) => !name.startsWith("__") && !isDeepStrictEqual(olds[name], news[name]));
+}
+
+/**
+ * Outputs may turn out empty or undefined only when the program runs, which no type can refuse: a login as "undefined"
+ * would follow.
+ * @throws Failure that names the input
+ */
+export function requireInputs(
+  {
+    identity,
+    required = [],
+  }: { readonly identity: readonly string[]; readonly required?: readonly string[] },
+  inputs: Properties,
+): void {
+  const empty = [...identity, ...required].find(
+    (name) => typeof inputs[name] !== "string" || inputs[name] === "",
+  );
+  if (empty === undefined) return;
+  throw new Failure(`'${empty}' is empty or undefined: see where the program takes it from.`);
 }
 
 /** A resource's id: `realm/user/customer`. */

@@ -2,7 +2,7 @@
 // were written, and never in a preview.
 import { isDeepStrictEqual } from "node:util";
 import type { KindInputs, Place } from "../ensure/kind.ts";
-import { asked, changedInputs, changedNames, kept, resourceId, typed } from "./inputs.ts";
+import { asked, changedInputs, changedNames, kept, requireInputs, resourceId, typed } from "./inputs.ts";
 import type { ProviderProcess } from "./process.ts";
 import { type Methods, onTheWire, type Properties } from "./protocol.ts";
 import { hasUnknown } from "./unknown.ts";
@@ -13,6 +13,8 @@ export interface Proof<Inputs extends KindInputs, Realm extends Place> {
   readonly noun: string;
   /** Inputs that name it. */
   readonly identity: readonly (keyof Inputs & string)[];
+  /** Further inputs that must not be empty. */
+  readonly required?: readonly (keyof Inputs & string)[];
   /** Name of the output that holds what was proven. */
   readonly output: string;
   /** @throws Failure if it cannot be proven. */
@@ -21,7 +23,7 @@ export interface Proof<Inputs extends KindInputs, Realm extends Place> {
 
 /** The methods of a proof's dynamic provider. */
 export function proof<Inputs extends KindInputs, Realm extends Place>(
-  { noun, identity, output, run }: Proof<Inputs, Realm>,
+  { noun, identity, required, output, run }: Proof<Inputs, Realm>,
   process: ProviderProcess<Realm>,
 ): Methods {
   const inputsOf = typed<Inputs>;
@@ -37,6 +39,11 @@ export function proof<Inputs extends KindInputs, Realm extends Place>(
     async check(olds, news) {
       const inputs = asked(news);
       const known = kept(olds);
+      try {
+        requireInputs({ identity, required }, inputs);
+      } catch (error) {
+        return process.refused(inputs, error);
+      }
       // `__after` is unknown until other resources are written. The plan is known anyway.
       const { __after, ...others } = inputs;
       if (hasUnknown(others)) return { inputs: { ...inputs, ...known } };

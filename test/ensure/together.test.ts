@@ -34,7 +34,7 @@ test.serial(
       for (const text of left)
         t.regex(
           text,
-          /another stack has adopted it since|our owner mark on it is gone|users have it|was not put back/,
+          /another stack has adopted it since|our owner mark on it is gone|it is in use|was not put back/,
         );
     }
   },

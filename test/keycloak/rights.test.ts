@@ -107,6 +107,43 @@ test.serial(`${toWatch.join(", ")} are enough to watch for drift, but not to cha
 });
 
 test.serial(
+  "who may not see all users never takes one for missing, and the error names the right",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const stack = new Stack();
+    await stack.up(...corner.all());
+    const before = await corner.realm.snapshot();
+    const named = { message: /may not see all users .* client role 'view-users'/ };
+    stack.config = await serviceAccount(t, ["query-users", "manage-clients", "manage-realm"]);
+    const state = new Map(stack.state);
+    await t.throwsAsync(stack.preview(...corner.all()), named);
+    await t.throwsAsync(stack.refresh(), named);
+    t.deepEqual([...stack.state.keys()], [...state.keys()]);
+    await t.throwsAsync(stack.destroy(), named);
+    // Without the resources of the user, the role alone is asked who has it.
+    stack.state = new Map([...state].filter(([name]) => name === "role"));
+    await t.throwsAsync(stack.destroy(), named);
+    asBefore(t, (await corner.realm.snapshot()).roles, before.roles);
+    asBefore(t, (await corner.realm.snapshot()).users, before.users);
+  },
+);
+
+test.serial(
+  "who may not see all clients never takes one for missing, and the error names the right",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const stack = new Stack();
+    await stack.up(corner.audience());
+    stack.config = await serviceAccount(t, ["manage-users", "query-clients", "manage-realm"]);
+    const named = { message: /may not see all clients .* client role 'view-clients'/ };
+    await t.throwsAsync(stack.preview(corner.audience()), named);
+    await t.throwsAsync(stack.refresh(), named);
+    await t.throwsAsync(stack.destroy(), named);
+    t.truthy(await corner.mapper());
+  },
+);
+
+test.serial(
   "an admin in realm master without the realm role 'admin' needs only the same three roles",
   async (t) => {
     const corner = await Corner.of(t);

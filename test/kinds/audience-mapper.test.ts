@@ -234,6 +234,11 @@ test.serial("client secret rotated by hand: the next up updates the output", asy
   const client = await corner.realm.client();
   t.teardown(() => corner.realm.admin("PUT", `/clients/${client.id}`, { secret: "the-clients-secret" }));
   await corner.realm.admin("PUT", `/clients/${client.id}`, { secret: "rotated" });
+  warned();
+  t.deepEqual(await stack.preview(corner.audience()), [{ name: "audience", op: "update" }]);
+  const said = warned().join("\n");
+  t.regex(said, /^Audience mapper '.*' of client 'cim' .*: the client's secret has changed since the last/);
+  t.false(said.includes("rotated"));
   t.like((await stack.up(corner.audience()))[0], { op: "update" });
   t.is(stack.outs("audience").clientSecret, "rotated");
   t.deepEqual(await stack.preview(corner.audience()), []);
@@ -257,3 +262,46 @@ test.serial("a bearer-only client is refused, and the error says what to do", as
   });
   t.regex(error.message, /Client 'bearer' in realm '.*' is bearer-only: .*switch 'Bearer only' off/);
 });
+
+test.serial("a renamed client: the error says which it may be, and destroy names it", async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  await stack.up(corner.audience());
+  const client = await corner.realm.client();
+  const renamed = (clientId: string) => corner.realm.admin("PUT", `/clients/${client.id}`, { clientId });
+  t.teardown(() => renamed("cim"));
+  await renamed("widget");
+  await t.throwsAsync(stack.preview(corner.audience()), {
+    message:
+      /Client 'cim' is not in realm .* Client 'widget' carries an Audience mapper '.*' of this project/,
+  });
+  await stack.refresh();
+  t.true(stack.state.has("audience"));
+  warned();
+  await stack.destroy();
+  t.regex(
+    warned().join("\n"),
+    /left in place, because it was renamed, and is now Audience mapper '.*' of client 'widget'/,
+  );
+  await renamed("cim");
+  t.truthy(await corner.mapper());
+});
+
+test.serial(
+  "a renamed client, followed by the program: the mapper is held on to, and removed by destroy",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const stack = new Stack();
+    await stack.up(corner.audience());
+    const client = await corner.realm.client();
+    const renamed = (clientId: string) => corner.realm.admin("PUT", `/clients/${client.id}`, { clientId });
+    t.teardown(() => renamed("cim"));
+    await renamed("widget");
+    await stack.up(corner.audience({ client: "widget" }));
+    warned();
+    await stack.destroy();
+    t.deepEqual(warned(), []);
+    await renamed("cim");
+    t.is(await corner.mapper(), undefined);
+  },
+);

@@ -272,6 +272,52 @@ test.serial(
   },
 );
 
+test.serial(
+  "a lock that ends by itself does not become permanent, whatever up and destroy write",
+  async (t) => {
+    await settings(t, locksOut);
+    const corner = await Corner.of(t);
+    await corner.makeUser({ emailVerified: false, requiredActions: ["UPDATE_PROFILE"] });
+    const stack = new Stack();
+    const program = [corner.customer(), corner.password()];
+    await stack.up(...program);
+    const isEnabled = async () => {
+      await corner.realm.admin("DELETE", `/attack-detection/brute-force/users`);
+      return (await corner.realm.admin("GET", `/users/${(await corner.user()).id}`)).enabled;
+    };
+    await corner.changeUser({ requiredActions: ["VERIFY_EMAIL"] });
+    await corner.realm.lockOut(corner.username);
+    await stack.up(...program);
+    t.true(await isEnabled(), "after an up that cleared a required action");
+    await corner.realm.lockOut(corner.username);
+    await stack.destroy();
+    t.true(await isEnabled(), "after a destroy that put one back");
+    t.deepEqual((await corner.user()).requiredActions, ["UPDATE_PROFILE"]);
+  },
+);
+
+test.serial("correcting a locked user leaves the lock; enabling one ends it, and says so", async (t) => {
+  await settings(t, locksOut);
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  const { id } = await corner.user();
+  const isLocked = async () =>
+    (await corner.realm.admin("GET", `/attack-detection/brute-force/users/${id}`)).disabled;
+  const stack = new Stack();
+  await stack.up(corner.customer());
+  await corner.changeUser({ emailVerified: false });
+  await corner.realm.lockOut(corner.username);
+  await stack.up(corner.customer());
+  t.true((await corner.realm.user(corner.username)).emailVerified);
+  t.true(await isLocked());
+  t.deepEqual(warned(), []);
+
+  await corner.realm.admin("PUT", `/users/${id}`, { enabled: false });
+  await stack.up(corner.customer());
+  t.false(await isLocked());
+  t.regex(warned().join("\n"), /was locked by brute-force detection .*, and has been unlocked/);
+});
+
 test.serial("one failed login short of a lock: our own login does not lock the account", async (t) => {
   await settings(t, locksOut);
   const corner = await Corner.of(t);
@@ -334,7 +380,7 @@ test.serial(
     const stack = new Stack();
     await stack.up(corner.password());
     t.deepEqual(await corner.passwordCredential(), before);
-    t.regex(warned().join("\n"), /has OTP set up, so a login cannot tell/);
+    t.regex(warned().join("\n"), /cannot be told, so it was left as it is: the user has OTP set up/);
     t.deepEqual(await stack.preview(corner.password()), []);
 
     await corner.removeOtp();
@@ -345,6 +391,67 @@ test.serial(
     t.deepEqual(await stack.preview(corner.password()), []);
   },
 );
+
+test.serial("kept: somebody's password is never set again, and a reset is no drift", async (t) => {
+  const corner = await Corner.of(t);
+  await corner.makeUser({ password: "somebody's" });
+  const program = corner.password({ keep: true });
+  const stack = new Stack();
+  await stack.up(program);
+  t.true(await corner.canLogIn("somebody's"));
+  await corner.resetPassword("their next one", true);
+  t.deepEqual(await stack.preview(program), []);
+  t.deepEqual(await stack.up(program), []);
+  t.deepEqual((await corner.user()).requiredActions, ["UPDATE_PASSWORD"], "temporary is their business too");
+  await stack.up(corner.password({ keep: true, password: "rotated 2!" }));
+  await corner.changeUser({ requiredActions: [] });
+  t.true(await corner.canLogIn("their next one"));
+  warned();
+  await stack.destroy();
+  t.true(await corner.canLogIn("their next one"));
+  t.deepEqual(warned(), []);
+});
+
+test.serial("kept: a missing password is set once, and no longer kept, it is checked again", async (t) => {
+  const corner = await Corner.of(t);
+  const stack = new Stack();
+  await stack.up(corner.customer(), corner.password({ keep: true }));
+  t.true(await corner.canLogIn(configured));
+  await corner.resetPassword("their own");
+  t.deepEqual(await stack.preview(corner.customer(), corner.password({ keep: true })), []);
+  await stack.refresh();
+  t.deepEqual(await stack.up(corner.customer(), corner.password({ keep: true })), []);
+  t.true(await corner.canLogIn("their own"));
+  await stack.up(corner.customer(), corner.password());
+  t.true(await corner.canLogIn(configured));
+});
+
+test.serial("no client lets a login try the password: it is left alone, with a warning", async (t) => {
+  await settings(t, { passwordPolicy: "passwordHistory(3)" });
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  const before = await corner.passwordCredential();
+  const [cim, cli] = [await corner.realm.client(), await corner.realm.client("admin-cli")];
+  const grants = (client: { id: string }, directAccessGrantsEnabled: boolean) =>
+    corner.realm.admin("PUT", `/clients/${client.id}`, { ...client, directAccessGrantsEnabled });
+  t.teardown(async () => {
+    await grants(cim, true);
+    await corner.realm.admin("PUT", `/clients/${cli.id}`, cli);
+  });
+  await grants(cim, false);
+  await corner.realm.admin("PUT", `/clients/${cli.id}`, { ...cli, clientId: "renamed-cli" });
+  const stack = new Stack();
+  await stack.up(corner.password());
+  t.deepEqual(await corner.passwordCredential(), before);
+  t.regex(
+    warned().join("\n"),
+    /cannot be told, so it was left as it is: no client lets a login try it \(client 'cim': unauthorized_client/,
+  );
+  t.deepEqual(await stack.preview(corner.password()), []);
+  await stack.up(corner.password({ password: "a new one 3!" }));
+  await grants(cim, true);
+  t.true(await corner.canLogIn("a new one 3!"), "the program changed it, so it was set");
+});
 
 test.serial("OTP set up after the last up: shown, because customers no longer get a token", async (t) => {
   const corner = await Corner.of(t);

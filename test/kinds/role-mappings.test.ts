@@ -109,8 +109,8 @@ test.serial("other people's mappings are not drift, and stay when ours are remov
   await corner.map(other.roleName);
   const { id } = await corner.user();
   const account = await corner.realm.client("account");
-  const viewGroups = await corner.realm.admin("GET", `/clients/${account.id}/roles/view-groups`);
-  await corner.realm.admin("POST", `/users/${id}/role-mappings/clients/${account.id}`, [viewGroups]);
+  const viewProfile = await corner.realm.admin("GET", `/clients/${account.id}/roles/view-profile`);
+  await corner.realm.admin("POST", `/users/${id}/role-mappings/clients/${account.id}`, [viewProfile]);
   t.deepEqual(await stack.preview(corner.roleMappings()), []);
   await stack.destroy();
   t.deepEqual(await corner.mapped(), [`default-roles-${corner.realm.name}`, other.roleName].toSorted());

@@ -50,6 +50,13 @@ export class MemoryRealm implements Place {
     else go();
   }
 
+  rename(from: string, to: string): void {
+    const object = this.objects.get(from);
+    if (!object) return;
+    this.objects.delete(from);
+    this.objects.set(to, object);
+  }
+
   /** All that a person could see, to compare before and after. */
   snapshot(): unknown {
     return structuredClone([...this.objects].toSorted(([one], [other]) => one.localeCompare(other)));
@@ -66,6 +73,21 @@ interface LiveThing extends LiveObject {
 
 function liveOf(stored: StoredObject): LiveThing {
   return { id: stored.id, fields: stored.fields, mark: { carries: true, text: stored.mark }, stored };
+}
+
+function entryOf(realm: MemoryRealm, id: string): [string, StoredObject] | undefined {
+  return [...realm.objects].find(([, stored]) => stored.id === id);
+}
+
+function livePart(stored: StoredObject): LiveThing {
+  const since = stored.part && `${stored.part.since}`;
+  return {
+    ...liveOf(stored),
+    fields: { part: since },
+    mark: { carries: stored.part !== undefined, text: stored.mark },
+    present: stored.part !== undefined,
+    trace: since === undefined ? undefined : { value: since, replaced: `reset at ${since}` },
+  };
 }
 
 function apply(stored: StoredObject, { fields, mark }: Change): void {
@@ -85,6 +107,10 @@ export const thing: ObjectKind<ThingInputs, LiveThing, MemoryRealm> = {
     if (realm.objects.has("no realm")) throw new Failure("no realm", { meaning: "nothing there" });
     const stored = realm.objects.get(inputs.thing);
     return stored && liveOf(stored);
+  },
+  async findById(realm, _inputs, id) {
+    const [name, stored] = entryOf(realm, id) ?? [];
+    return stored && { live: liveOf(stored), name: `thing '${name}'` };
   },
   wanted: async (_realm, { wants }) => wants,
   async create(realm, inputs, fields, mark) {
@@ -109,15 +135,11 @@ export const part: PartKind<ThingInputs, LiveThing, MemoryRealm> = {
   describe: (inputs) => `part of thing '${inputs.thing}'`,
   async find(realm, inputs) {
     const stored = realm.objects.get(inputs.thing);
-    if (!stored) return undefined;
-    const since = stored.part && `${stored.part.since}`;
-    return {
-      ...liveOf(stored),
-      fields: { part: since },
-      mark: { carries: stored.part !== undefined, text: stored.mark },
-      present: stored.part !== undefined,
-      trace: since === undefined ? undefined : { value: since, replaced: `reset at ${since}` },
-    };
+    return stored && livePart(stored);
+  },
+  async findById(realm, _inputs, id) {
+    const [name, stored] = entryOf(realm, id) ?? [];
+    return stored && { live: livePart(stored), name: `part of thing '${name}'` };
   },
   async wanted(_realm, { wants }, { live, written, writing }) {
     if (!live?.present) return { part: "to be set" };

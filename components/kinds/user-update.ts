@@ -1,0 +1,43 @@
+// Writes to a user. A whole representation would also write what it says about everything else: read while
+// brute-force detection has the user locked, that is `enabled: false` (Keycloak up to 26.2), and `enabled: true` ends
+// such a lock (from 26.3.5 on).
+import type { Realm, User, UserRepresentation } from "../keycloak/realm.ts";
+
+/** Changes only what `changes` names. Enabling also ends a lock, on every release alike. */
+export async function updateUser(
+  realm: Realm,
+  { id, username }: User,
+  attempt: string,
+  changes: UserRepresentation,
+  isDone: (now: User) => boolean,
+): Promise<void> {
+  if (changes.enabled) await unlock(realm, { id, username });
+  await realm.write(
+    attempt,
+    ["user"],
+    () => realm.admin.users.update({ realm: realm.name, id }, changes),
+    async () => {
+      const now = await realm.user(username);
+      return now?.id === id && isDone(now);
+    },
+  );
+}
+
+/**
+ * Ends a lock by brute-force detection, with a warning. It clears earlier failed logins too, as a successful login
+ * would: our own login must not be the one that locks the account.
+ */
+export async function unlock(realm: Realm, { id, username }: Pick<User, "id" | "username">): Promise<void> {
+  const { count, isLocked } = await realm.failedLogins({ id, username });
+  if (count === 0 && !isLocked) return;
+  await realm.write(
+    `Unlocking user '${username}'`,
+    [],
+    () => realm.admin.attackDetection.del({ realm: realm.name, id }),
+    async () => (await realm.failedLogins({ id, username })).count === 0,
+  );
+  if (!isLocked) return;
+  await realm.warn(
+    `User '${username}' in realm '${realm.name}' was locked by brute-force detection after ${count} failed logins, and has been unlocked: find out who tries to log in as this user.`,
+  );
+}
