@@ -29,7 +29,7 @@ const runs = option("--runs");
 const seed = option("--seed");
 const suites: Readonly<Record<string, Suite>> = {
   /** Tests of pure code, which need neither engine nor Keycloak. */
-  unit: { files: ["{program,components,drift,rig,dev,bench}/**/*.test.ts"] },
+  unit: { files: ["{program,components,drift,cx-values,rig,dev,bench}/**/*.test.ts"] },
   properties: { files: ["test/properties/*.test.ts"], environment: { TEST_RUNS: runs, TEST_SEED: seed } },
   faults: {
     files: ["test/keycloak/faults.test.ts", "test/keycloak/restart.test.ts"],
