@@ -278,9 +278,17 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
         if (live) return this.#correct(realm, inputs, live);
       }
       // Next time, the mark shows whether the object is ours.
-      const isPerhapsMade = isMade || failure.meaning === "unclear";
+      const isPerhapsMade =
+        isMade || failure.meaning === "unclear" || (await this.#isMarked(realm, inputs, mark));
       throw isPerhapsMade ? new BrokenOff(failure, record(undefined, fields)) : failure;
     }
+  }
+
+  /** Creating may take several requests, and fail after the first. */
+  async #isMarked(realm: Realm, inputs: Inputs, mark: string): Promise<boolean> {
+    realm.forget();
+    const live = await this.#kind.find(realm, inputs).catch(() => undefined);
+    return live?.mark.text === mark;
   }
 
   /**

@@ -93,15 +93,7 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
       () => realm.admin.clients.addProtocolMapper({ realm: realm.name, id: client.id }, whole),
       async () => mappersOf(await realm.client(clientId), name).some((mapper) => markOn(mapper) === mark),
     );
-    try {
-      await giveWay(realm, clientId, name, mark);
-    } catch (error) {
-      const failure = asFailure(error);
-      // The mapper exists, so the state must know about it.
-      throw failure.meaning === "conflict"
-        ? failure
-        : new Failure(failure.message, { ...failure, meaning: "unclear" });
-    }
+    await giveWay(realm, clientId, name, mark);
   },
   async write(realm, { id: mapperId, client, mapper }, change) {
     const { id, clientId = "" } = client;

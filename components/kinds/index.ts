@@ -6,6 +6,7 @@ import { proof } from "../provider/proof.ts";
 import type { Methods } from "../provider/protocol.ts";
 import { tokenCheck } from "../token/check.ts";
 import { audienceMapper } from "./audience-mapper.ts";
+import { gatewayScope } from "./gateway-scope.ts";
 import { password } from "./password.ts";
 import { realmRole } from "./realm-role.ts";
 import { roleMappings } from "./role-mappings.ts";
@@ -15,6 +16,7 @@ import { user } from "./user.ts";
 export function kinds(process: ProviderProcess<Realm>) {
   return {
     audienceMapper: ensured(audienceMapper, process),
+    gatewayScope: ensured(gatewayScope, process),
     user: ensured(user, process),
     password: ensured(password, process),
     realmRole: ensured(realmRole, process),
