@@ -10,6 +10,7 @@ import { gatewayScope } from "./gateway-scope.ts";
 import { password } from "./password.ts";
 import { realmRole } from "./realm-role.ts";
 import { roleMappings } from "./role-mappings.ts";
+import { tokenLifespan } from "./token-lifespan.ts";
 import { user } from "./user.ts";
 
 /** The providers of one process, by the kind's name in the resource classes. They share what the process knows. */
@@ -17,6 +18,7 @@ export function kinds(process: ProviderProcess<Realm>) {
   return {
     audienceMapper: ensured(audienceMapper, process),
     gatewayScope: ensured(gatewayScope, process),
+    tokenLifespan: ensured(tokenLifespan, process),
     user: ensured(user, process),
     password: ensured(password, process),
     realmRole: ensured(realmRole, process),
