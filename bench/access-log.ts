@@ -26,6 +26,10 @@ export const accessLogOptions = {
 export const isLogin = ({ method, path: asked }: LoggedRequest) =>
   method === "POST" && asked.includes("/realms/master/protocol/openid-connect/token");
 
+/** Does this end a session of the admin? */
+export const isLogout = ({ method, path: asked }: LoggedRequest) =>
+  method === "POST" && asked.includes("/realms/master/protocol/openid-connect/logout");
+
 export class AccessLog {
   readonly #file: string;
   #offset = 0;

@@ -15,7 +15,7 @@ import { engineSteps, failWith, runSteps } from "../rig/console/steps.ts";
 import { startKeycloak, stopKeycloak } from "../rig/keycloak/server.ts";
 import { compileCache } from "../rig/machine/folders.ts";
 import { neutralEnvironment, toolPath } from "../rig/pulumi/environment.ts";
-import { AccessLog, accessLogOptions, isLogin, type LoggedRequest } from "./access-log.ts";
+import { AccessLog, accessLogOptions, isLogin, isLogout, type LoggedRequest } from "./access-log.ts";
 import { contestants as everybody } from "./contestants/all.ts";
 import {
   type Command,
@@ -276,6 +276,7 @@ async function measured(
     ...figures,
     requests: asked.length,
     logins: asked.filter(isLogin).length,
+    logouts: asked.filter(isLogout).length,
     state: await prepared.stateBytes?.(),
   };
   return { sample, asked };

@@ -43,8 +43,8 @@ test("growth is the ratio of the times per realm, whatever the rounds", (t) => {
   t.is(ratioOf(samples, grown, { ...grown, realms: 10 })?.median, 2);
 });
 
-test("requests per realm do not count the login", (t) => {
-  const samples = [sample("keycloak-apisix", 1, 1, { realms: 10, requests: 51, logins: 1 })];
+test("requests per realm count neither login nor logout", (t) => {
+  const samples = [sample("keycloak-apisix", 1, 1, { realms: 10, requests: 52, logins: 1, logouts: 1 })];
   t.is(figureOf(samples, { ...ours, realms: 10, metric: "requestsPerRealm" })?.median, 5);
 });
 

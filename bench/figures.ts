@@ -15,6 +15,7 @@ export interface Sample {
   readonly processor?: number;
   readonly requests?: number;
   readonly logins?: number;
+  readonly logouts?: number;
   /** Size of the state afterwards, in bytes. */
   readonly state?: number;
 }
@@ -89,10 +90,10 @@ export function figureOf(samples: readonly Sample[], figure: Figure): Spread | u
 }
 
 function metricOf(sample: Sample, metric: Metric): number | undefined {
-  const { realms, seconds, requests, logins } = sample;
+  const { realms, seconds, requests, logins, logouts = 0 } = sample;
   if (metric === "secondsPerRealm") return seconds / realms;
   if (metric !== "requestsPerRealm") return sample[metric];
-  return requests === undefined || logins === undefined ? undefined : (requests - logins) / realms;
+  return requests === undefined || logins === undefined ? undefined : (requests - logins - logouts) / realms;
 }
 
 /**

@@ -59,7 +59,7 @@ export const limits: readonly Limit[] = [
   })),
   ...[1, 50].flatMap((realms) => [
     {
-      title: "`preview` with nothing to do, requests a realm (the login apart)",
+      title: "`preview` with nothing to do, requests a realm (login and logout apart)",
       of: figure(realms, ours, "preview", "requestsPerRealm"),
       limit: 6,
     },

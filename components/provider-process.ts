@@ -4,11 +4,13 @@ import { Failure } from "./failure.ts";
 import type { Realm } from "./keycloak/realm.ts";
 import { Sessions } from "./keycloak/sessions.ts";
 import { kinds } from "./kinds/index.ts";
+import { beforeTheEnd } from "./provider/ending.ts";
 import { say } from "./provider/log.ts";
 import { ProviderProcess } from "./provider/process.ts";
 import type { DynamicProvider, Methods } from "./provider/protocol.ts";
 
-const { configure, providers } = newProcess();
+const { configure, providers, logOut } = newProcess();
+beforeTheEnd(logOut);
 
 /** The provider of one kind. */
 export function provider(kind: string): DynamicProvider {
@@ -23,13 +25,18 @@ export function provider(kind: string): DynamicProvider {
 export function newProcess(): {
   readonly configure: DynamicProvider["configure"];
   readonly providers: ReadonlyMap<string, Methods>;
+  /** Ends the sessions that it has opened at Keycloak. */
+  readonly logOut: () => Promise<void>;
 } {
+  let sessions: Sessions | undefined;
   const process = new ProviderProcess<Realm>((config) => {
-    const sessions = new Sessions(config, (text) => say("warning", text));
-    return ({ realm, connection }) => sessions.realm(realm, connection);
+    const opened = new Sessions(config, (text) => say("warning", text));
+    sessions = opened;
+    return ({ realm, connection }) => opened.realm(realm, connection);
   });
   return {
     configure: ({ config }) => process.configure((key) => config.get(key)),
     providers: new Map(Object.entries(kinds(process))),
+    logOut: async () => sessions?.logOut(),
   };
 }

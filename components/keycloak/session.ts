@@ -31,6 +31,8 @@ export class KeycloakSession {
   readonly #requestOptions: RequestInit;
   readonly #limit: LimitFunction;
   readonly #retry: Retry;
+  /** The refresh token of each session that a login has opened. */
+  readonly #opened: string[] = [];
   #token: { value: string; expires: number } | undefined;
   #login: Promise<string> | undefined;
   #release: Promise<string | undefined> | undefined;
@@ -124,6 +126,16 @@ export class KeycloakSession {
       : this.#askElsewhere(attempt, url, request);
   }
 
+  /** Ends the sessions that the logins have opened. Never throws: one that stays ends by itself. */
+  async logOut(): Promise<void> {
+    await this.#login?.catch(() => undefined);
+    const { server, adminRealm, clientId, clientSecret } = this.connection;
+    const logout = `${server}/realms/${encodeURIComponent(adminRealm)}/protocol/openid-connect/logout`;
+    const client = { client_id: clientId, ...(clientSecret && { client_secret: clientSecret }) };
+    const ended = this.#opened.map((refresh_token) => this.#askOnce(logout, { ...client, refresh_token }));
+    await Promise.allSettled(ended);
+  }
+
   async #askOnce(url: string, form: Record<string, string> | undefined): Promise<Answer> {
     const response = await fetch(url, {
       ...this.#requestOptions,
@@ -179,7 +191,9 @@ export class KeycloakSession {
         requestOptions: { ...this.#requestOptions, signal: AbortSignal.timeout(timeout) },
       });
     const attempt = `Logging in as ${who} in realm '${adminRealm}'`;
-    const { accessToken: value } = await this.#send(attempt, request, { isLogin: true });
+    const { accessToken: value, refreshToken } = await this.#send(attempt, request, { isLogin: true });
+    // Service accounts get none, and have no session.
+    if (refreshToken) this.#opened.push(refreshToken);
     this.#token = { value, expires: expiryOf(value) };
     return value;
   }

@@ -28,6 +28,11 @@ export class Sessions {
     return realm;
   }
 
+  /** Ends every session. Never throws. */
+  async logOut(): Promise<void> {
+    await Promise.all([...this.#sessions.values()].map((session) => session.logOut()));
+  }
+
   #session(namespace: string): KeycloakSession {
     let session = this.#sessions.get(namespace);
     if (!session) {

@@ -303,6 +303,11 @@ export class TestAdmin {
     });
   }
 
+  /** How many sessions the admin has. */
+  async sessions(): Promise<number> {
+    return (await admin("GET", `/master/users/${this.#id}/sessions`)).length;
+  }
+
   /** Ends the admin's sessions: Keycloak no longer accepts any of the tokens. */
   endSessions(): Promise<void> {
     return admin("POST", `/master/users/${this.#id}/logout`);
