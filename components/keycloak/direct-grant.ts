@@ -1,6 +1,6 @@
 // The direct grant (password grant) as CX makes it, and what Keycloak's answers mean.
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ClientRepresentation, Realm } from "./realm.ts";
+import type { ClientRepresentation, FailedLogins, Realm, RealmRepresentation, User } from "./realm.ts";
 import { claimsOf } from "./tokens.ts";
 
 export type DirectGrant =
@@ -8,7 +8,12 @@ export type DirectGrant =
   /** The password is right, but the profile is incomplete or a required action is pending. */
   | { readonly outcome: "not fully set up"; readonly said: string }
   /** A wrong password; or the right one of a user that is locked or has OTP set up. */
-  | { readonly outcome: "bad credentials"; readonly said: string }
+  | {
+      readonly outcome: "bad credentials";
+      readonly said: string;
+      /** False if the password may be right, because Keycloak gives this answer during another login as well. */
+      readonly isCertain: boolean;
+    }
   | { readonly outcome: "user disabled"; readonly said: string }
   /** Anything that says nothing about the password: the client refuses, the realm is disabled, … */
   | { readonly outcome: "refused"; readonly said: string };
@@ -27,37 +32,50 @@ export function clientCredentials(client: ClientRepresentation): Record<string, 
   };
 }
 
-/** How many logins to try for an answer about the password, and the minimum pause between two, in milliseconds. */
-const attempts = { most: 8, pause: 500 };
+/** How many logins to try for an answer about the password. */
+const attempts = 8;
+/** How long Keycloak may take to count a failed login after its answer, in milliseconds, and how often to look. */
+const counting = { longest: 3000, pause: 100 };
 
 /**
  * Fetches a token; never asks for `offline_access`, which would leave an offline session. With brute-force
  * detection Keycloak lets a user log in once at a time. A second login meanwhile gets the answer for a wrong
  * password, but does not count as a failed login. Customers log in all the time, so that answer is believed only if
  * Keycloak counted it.
- * @param failures the failed logins that Keycloak has counted so far, if known; if unknown, a wrong password costs
- * two
+ * @param lastFailure when the last failed login was that Keycloak has counted so far; 0 if there was none
  */
 export async function directGrant(
   realm: Realm,
   client: ClientRepresentation,
   username: string,
   password: string,
-  failures?: number,
+  lastFailure = 0,
 ): Promise<DirectGrant> {
-  let counted = failures;
   for (let attempt = 1; ; attempt += 1) {
     const answer = await ask(realm, client, username, password);
-    if (answer.outcome !== "bad credentials" || attempt === attempts.most) return answer;
-    const user = await realm.user(username);
-    if (!user || !(await realm.settings()).bruteForceProtected) return answer;
-    // With OTP the answer is the same whatever the password is.
-    if ((await realm.credentials(user)).some(({ type }) => type === "otp")) return answer;
-    // Keycloak counts only after it has answered.
-    await sleep(attempts.pause * (1 + Math.random()));
-    const { count, isLocked } = await realm.failedLogins(user);
-    if (isLocked || (counted !== undefined && count > counted)) return answer;
-    counted = count;
+    if (answer.outcome !== "bad credentials") return answer;
+    const [settings, user] = await Promise.all([realm.settings(), realm.user(username)]);
+    if (!user || !settings.bruteForceProtected) return answer;
+    const failures = await counted(realm, user, lastFailure);
+    if (failures.last > lastFailure && !failures.isLocked) return answer;
+    if (failures.isLocked || attempt === attempts || isLastTry(settings, failures)) {
+      return { ...answer, isCertain: false };
+    }
+  }
+}
+
+/** Could one more failed login lock the user? */
+export function isLastTry({ failureFactor = 30 }: RealmRepresentation, { count }: FailedLogins): boolean {
+  return count + 1 >= failureFactor;
+}
+
+/** Waits until Keycloak has counted a failed login, if it does. */
+async function counted(realm: Realm, user: User, lastFailure: number): Promise<FailedLogins> {
+  for (let waited = 0; ; waited += counting.pause) {
+    const failures = await realm.failedLogins(user);
+    const isNew = failures.last > lastFailure || failures.isLocked;
+    if (isNew || waited >= counting.longest) return failures;
+    await sleep(counting.pause);
   }
 }
 
@@ -83,7 +101,9 @@ async function ask(
   const description = String(body.error_description ?? "");
   const said = description ? `${error}: ${description}` : error;
   if (description === "Account is not fully set up") return { outcome: "not fully set up", said };
-  if (description === "Invalid user credentials") return { outcome: "bad credentials", said };
+  if (description === "Invalid user credentials") {
+    return { outcome: "bad credentials", said, isCertain: true };
+  }
   if (description === "Account disabled") return { outcome: "user disabled", said };
   return { outcome: "refused", said };
 }

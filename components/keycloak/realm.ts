@@ -15,6 +15,14 @@ export type RealmRepresentation = NonNullable<Awaited<ReturnType<KeycloakAdminCl
 export type User = UserRepresentation & { readonly id: string; readonly username: string };
 export type UserProfile = Awaited<ReturnType<KeycloakAdminClient["users"]["getProfile"]>>;
 
+export interface FailedLogins {
+  /** Since the last login that succeeded, or since somebody cleared the count. */
+  readonly count: number;
+  /** When the last one was, in milliseconds since 1970 by Keycloak's clock; 0 if there was none. */
+  readonly last: number;
+  readonly isLocked: boolean;
+}
+
 /** What an answer is about, and what a write changes. A kind names what only it reads `own …`. */
 export type Subject =
   | "realm"
@@ -329,11 +337,12 @@ export class Realm {
   }
 
   /** What brute-force detection has counted. Never remembered: a lock ends by itself. */
-  async failedLogins(user: Pick<User, "id" | "username">): Promise<{ count: number; isLocked: boolean }> {
+  async failedLogins(user: Pick<User, "id" | "username">): Promise<FailedLogins> {
     const state = (await this.#read(`Reading whether user '${user.username}' is locked`, () =>
       this.admin.attackDetection.findOne({ realm: this.name, id: user.id }),
-    )) as { disabled?: boolean; numFailures?: number } | undefined;
-    return { count: state?.numFailures ?? 0, isLocked: state?.disabled ?? false };
+    )) as { disabled?: boolean; numFailures?: number; lastFailure?: number } | undefined;
+    const { numFailures: count = 0, lastFailure = 0, disabled: isLocked = false } = state ?? {};
+    return { count, last: count > 0 ? lastFailure : 0, isLocked };
   }
 
   /** The realm's address, as its tokens name it unless its hostname is set otherwise. */

@@ -3,6 +3,7 @@
 import { asFailure } from "../failure.ts";
 import { directGrant, endSession } from "../keycloak/direct-grant.ts";
 import type { Realm } from "../keycloak/realm.ts";
+import { beforeLogin } from "./before-login.ts";
 import { explainRefusal } from "./explain.ts";
 import type { TokenCheckInputs } from "./inputs.ts";
 import { type VerifiedToken, verify } from "./verify.ts";
@@ -13,7 +14,8 @@ import { type VerifiedToken, verify } from "./verify.ts";
  */
 async function run(realm: Realm, inputs: TokenCheckInputs): Promise<VerifiedToken> {
   const client = await realm.usableClient(inputs.client);
-  const answer = await directGrant(realm, client, inputs.username, inputs.password);
+  const lastFailure = await beforeLogin(realm, inputs);
+  const answer = await directGrant(realm, client, inputs.username, inputs.password, lastFailure);
   if (answer.outcome !== "token") throw await explainRefusal(realm, client, inputs, answer);
   try {
     return await verify(realm, client, inputs, answer.tokens);

@@ -1,7 +1,7 @@
 // Explains why there was no token, because Keycloak's own answer rarely does.
 import { Failure } from "../failure.ts";
 import type { DirectGrant } from "../keycloak/direct-grant.ts";
-import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
+import type { ClientRepresentation, CredentialRepresentation, Realm } from "../keycloak/realm.ts";
 import { requiredAttributes } from "../keycloak/user-profile.ts";
 import type { TokenCheckInputs } from "./inputs.ts";
 
@@ -24,8 +24,9 @@ async function causeOf(
   realm: Realm,
   client: ClientRepresentation,
   inputs: TokenCheckInputs,
-  { outcome, said }: Refusal,
+  answer: Refusal,
 ): Promise<string | undefined> {
+  const { outcome, said } = answer;
   const settings = await realm.settings();
   if (settings.enabled === false)
     return `realm '${realm.name}' is disabled: enable it (Realm settings, 'Enabled')`;
@@ -39,15 +40,8 @@ async function causeOf(
   }
   const user = await realm.user(inputs.username);
   if (!user) return "the user is not there";
-  const credentials = await realm.credentials(user);
-  // Checked before the lock, because failed logins without the OTP may have caused that.
-  if (credentials.some(({ type }) => type === "otp")) {
-    return `user '${inputs.username}' has OTP set up, and a direct grant sends none: remove that credential (Users, ${inputs.username}, Credentials)`;
-  }
-  const { count, isLocked } = await realm.failedLogins(user);
-  if (isLocked) {
-    return `the user is locked by brute-force detection after ${count} failed logins: unlock the account (Users, ${inputs.username}), or wait`;
-  }
+  const otp = otpInTheWay(inputs.username, await realm.credentials(user));
+  if (otp) return otp;
   if (user.enabled === false) return `user '${inputs.username}' is disabled: enable it`;
   const pending = user.requiredActions ?? [];
   if (outcome === "not fully set up" && pending.length > 0) {
@@ -61,9 +55,23 @@ async function causeOf(
       ? `the realm's user profile requires ${missing.join(", ")}, which user '${inputs.username}' lacks`
       : `the profile of user '${inputs.username}' is incomplete: see Realm settings, User profile`;
   }
-  if (outcome === "bad credentials") return "the password is not the configured one";
+  if (answer.outcome === "bad credentials") {
+    return answer.isCertain
+      ? "the password is not the configured one"
+      : "the password is not the configured one, or Keycloak did not look at it, because other logins of this user were running or had locked the account; see the realm's events, and run the command again";
+  }
   if (said.includes("HTTPS required")) {
     return `realm '${realm.name}' requires SSL for external requests, and this one came over http: use an https address`;
   }
   return undefined;
+}
+
+/** Says that the user has OTP set up; undefined if it has not. */
+export function otpInTheWay(
+  username: string,
+  credentials: readonly CredentialRepresentation[],
+): string | undefined {
+  return credentials.some(({ type }) => type === "otp")
+    ? `user '${username}' has OTP set up, and a direct grant sends none: remove that credential (Users, ${username}, Credentials)`
+    : undefined;
 }

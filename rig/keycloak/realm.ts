@@ -91,10 +91,13 @@ const { privateKey } = generateKeyPairSync("rsa", {
   privateKeyEncoding: { type: "pkcs8", format: "pem" },
 });
 
-/** Settings of a realm that locks a user after two failed logins, for longer than any test lasts. */
+/**
+ * Settings of a realm that locks a user after three failed logins, for longer than any test lasts. An `up` that sets the
+ * password has one of its own.
+ */
 export const locksOut = {
   bruteForceProtected: true,
-  failureFactor: 2,
+  failureFactor: 3,
   quickLoginCheckMilliSeconds: 0,
   waitIncrementSeconds: 3600,
   maxFailureWaitSeconds: 3600,
@@ -217,14 +220,15 @@ export class TestRealm {
   }
   /** Fails to log in so many times, in a realm that counts failures. */
   async failLogins(username: string, times: number, clientId?: string): Promise<void> {
-    const { id } = await this.user(username);
     for (let failures = 1; failures <= times; failures += 1) {
       await this.directGrant("nobody's", username, clientId);
       // Keycloak counts after it has answered, and a failure counted late would lock the user once more.
-      while ((await this.admin("GET", `/attack-detection/brute-force/users/${id}`)).numFailures < failures) {
-        await sleep(20);
-      }
+      while ((await this.failedLogins(username)).numFailures < failures) await sleep(20);
     }
+  }
+  /** What brute-force detection has counted. */
+  async failedLogins(username: string): Promise<Representation> {
+    return this.admin("GET", `/attack-detection/brute-force/users/${(await this.user(username)).id}`);
   }
 
   /** Starts recording what admins write; see {@link written}. */

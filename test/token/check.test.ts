@@ -1,9 +1,10 @@
 // The token check against a real realm: what it verifies, when it runs, and how it explains that there is no good
 // token.
 import test, { type ExecutionContext } from "ava";
+import { type Fault, FaultyProxy } from "../../rig/faults/faulty-proxy.ts";
 import { locksOut, server } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
-import { Stack } from "../support/engine.ts";
+import { connection, Stack } from "../support/engine.ts";
 
 test.before(async () => {
   await sharedRealm();
@@ -87,18 +88,23 @@ test.serial(
   },
 );
 
-test.serial("a preview never logs in as the customer", async (t) => {
-  const corner = await ready(t);
-  const stack = new Stack();
-  await corner.realm.admin("PUT", "/events/config", {
-    ...(await corner.realm.admin("GET", "/events/config")),
+/** From now on Keycloak records logins. @returns how many there were of the corner's user, failed ones included */
+async function loginsOf({ realm, username }: Corner): Promise<() => Promise<number>> {
+  await realm.admin("PUT", "/events/config", {
+    ...(await realm.admin("GET", "/events/config")),
     eventsEnabled: true,
     enabledEventTypes: [],
   });
-  const logins = async () =>
-    (await corner.realm.admin("GET", "/events?type=LOGIN&type=LOGIN_ERROR")).filter(
-      ({ details }: { details?: { username?: string } }) => details?.username === corner.username,
+  return async () =>
+    (await realm.admin("GET", "/events?type=LOGIN&type=LOGIN_ERROR")).filter(
+      ({ details }: { details?: { username?: string } }) => details?.username === username,
     ).length;
+}
+
+test.serial("a preview never logs in as the customer", async (t) => {
+  const corner = await ready(t);
+  const stack = new Stack();
+  const logins = await loginsOf(corner);
   await stack.preview(corner.tokenCheck());
   t.is(await logins(), 0);
   await stack.up(corner.tokenCheck());
@@ -106,6 +112,144 @@ test.serial("a preview never logs in as the customer", async (t) => {
   await stack.preview(corner.tokenCheck({ after: ["later"] }));
   t.is(await logins(), 1);
 });
+
+test.serial("a wrong password costs one failed login, locks nobody, and is named", async (t) => {
+  await changed(t, "realm", { bruteForceProtected: true });
+  const corner = await ready(t);
+  await corner.resetPassword("somebody's");
+  await t.throwsAsync(new Stack().up(corner.tokenCheck()), {
+    message: /Invalid user credentials; the password is not the configured one/,
+  });
+  t.like(await corner.realm.failedLogins(corner.username), { numFailures: 1, disabled: false });
+});
+
+test.serial("somebody has just failed to log in: a wrong password does not lock the user", async (t) => {
+  // Keycloak locks after two failed logins within this time.
+  await changed(t, "realm", { bruteForceProtected: true, quickLoginCheckMilliSeconds: 3000 });
+  const corner = await ready(t);
+  await corner.resetPassword("somebody's");
+  await corner.realm.failLogins(corner.username, 1);
+  await t.throwsAsync(new Stack().up(corner.tokenCheck()), {
+    message: /Invalid user credentials; the password is not the configured one/,
+  });
+  t.like(await corner.realm.failedLogins(corner.username), { numFailures: 2, disabled: false });
+});
+
+interface Untried {
+  readonly what: string;
+  readonly failures: number;
+  readonly cause?: (corner: Corner) => Promise<unknown>;
+  readonly says: RegExp;
+}
+
+const untried: readonly Untried[] = [
+  {
+    what: "the user is locked",
+    failures: locksOut.failureFactor,
+    says: /the user is locked by brute-force detection after 3 failed logins: unlock the account/,
+  },
+  {
+    what: "one more failed login would lock the user",
+    failures: locksOut.failureFactor - 1,
+    says: /2 failed logins of this user are counted, and another one could lock the account: /,
+  },
+  {
+    what: "the user has OTP set up",
+    failures: 0,
+    cause: (corner) => corner.makeAgainWithOtp(configured),
+    says: /has OTP set up, and a direct grant sends none/,
+  },
+  {
+    what: "the user is disabled",
+    failures: 0,
+    cause: (corner) => corner.changeUser({ enabled: false }),
+    says: /user '.*' is disabled: enable it/,
+  },
+];
+
+for (const { what, failures, cause, says } of untried) {
+  test.serial(`with brute-force protection no login is tried if ${what}`, async (t) => {
+    await changed(t, "realm", locksOut);
+    const corner = await ready(t);
+    await cause?.(corner);
+    await corner.realm.failLogins(corner.username, failures);
+    const before = await corner.realm.failedLogins(corner.username);
+    const logins = await loginsOf(corner);
+    const loginsBefore = await logins();
+    const error = await t.throwsAsync(new Stack().up(corner.tokenCheck()));
+    t.regex(error.message, says);
+    t.regex(error.message, /^Getting a token for user '.*' at client 'cim' in realm '.*' was not tried: /);
+    t.is(await logins(), loginsBefore);
+    t.deepEqual(await corner.realm.failedLogins(corner.username), before);
+  });
+}
+
+test.serial("a login that succeeds clears the count, and the token is checked again", async (t) => {
+  await changed(t, "realm", locksOut);
+  const corner = await ready(t);
+  await corner.realm.failLogins(corner.username, locksOut.failureFactor - 1);
+  const stack = new Stack();
+  await t.throwsAsync(stack.up(corner.tokenCheck()), { message: /could lock the account/ });
+  t.true(await corner.canLogIn(configured));
+  // Keycloak clears after it has answered.
+  while ((await corner.realm.failedLogins(corner.username)).numFailures > 0);
+  await stack.up(corner.tokenCheck());
+  t.like(stack.outs("token").token, { algorithm: "RS256" });
+});
+
+/** Keycloak's answer to a wrong password, and to any other while another login of the same user is running. */
+const refused: Fault = {
+  passedOn: false,
+  comes: {
+    status: 401,
+    headers: { "content-type": "application/json" },
+    body: '{"error":"invalid_grant","error_description":"Invalid user credentials"}',
+  },
+};
+
+/** A stack whose first login of the customer is refused, after something else has happened. */
+async function refusedOnce(
+  t: ExecutionContext,
+  { realm }: Corner,
+  meanwhile: () => Promise<unknown>,
+): Promise<Stack> {
+  const proxy = await FaultyProxy.start();
+  t.teardown(() => proxy.stop());
+  let logins = 0;
+  proxy.decide(async ({ path }) => {
+    if (path !== `/realms/${realm.name}/protocol/openid-connect/token` || logins++ > 0) return undefined;
+    await meanwhile();
+    return refused;
+  });
+  return new Stack({ ...connection, "keycloak:url": proxy.url });
+}
+
+test.serial(
+  "another login collides with ours and clears the count: the password is not blamed",
+  async (t) => {
+    await changed(t, "realm", { bruteForceProtected: true, quickLoginCheckMilliSeconds: 0 });
+    const corner = await ready(t);
+    await corner.realm.failLogins(corner.username, 1);
+    const stack = await refusedOnce(t, corner, async () => {
+      await corner.canLogIn(configured);
+      while ((await corner.realm.failedLogins(corner.username)).numFailures > 0);
+    });
+    await stack.up(corner.tokenCheck());
+    t.like(stack.outs("token").token, { algorithm: "RS256" });
+  },
+);
+
+test.serial(
+  "others lock the user during our login: the error does not blame the password alone",
+  async (t) => {
+    await changed(t, "realm", locksOut);
+    const corner = await ready(t);
+    const stack = await refusedOnce(t, corner, () => corner.realm.lockOut(corner.username));
+    await t.throwsAsync(stack.up(corner.tokenCheck()), {
+      message: /is not the configured one, or Keycloak did not look at it, because other logins .* locked/,
+    });
+  },
+);
 
 interface Failing {
   readonly what: string;
@@ -158,14 +302,6 @@ const causes: readonly Failing[] = [
     what: "the user disabled",
     cause: (_t, corner) => corner.changeUser({ enabled: false }),
     says: /user '.*' is disabled: enable it/,
-  },
-  {
-    what: "the user locked by brute-force detection",
-    cause: async (t, corner) => {
-      await changed(t, "realm", locksOut);
-      await corner.realm.lockOut(corner.username);
-    },
-    says: /locked by brute-force detection after \d+ failed logins: unlock the account/,
   },
   {
     what: "OTP set up",
