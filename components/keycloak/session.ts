@@ -167,9 +167,17 @@ export class KeycloakSession {
 
   async #accessToken(): Promise<string> {
     if (this.#token && this.#token.expires > Date.now()) return this.#token.value;
-    this.#login ??= this.#logIn().finally(() => {
-      this.#login = undefined;
-    });
+    this.#login ??= this.#logIn().then(
+      (token) => {
+        this.#login = undefined;
+        return token;
+      },
+      (error) => {
+        // A refused login stays: the same credentials again would only count as another failed login.
+        if (!hasMeaning(error, "login refused")) this.#login = undefined;
+        throw error;
+      },
+    );
     return this.#login;
   }
 

@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from "ava";
 import { readConnection } from "../../components/keycloak/connection.ts";
 import { KeycloakSession } from "../../components/keycloak/session.ts";
 import { Corner, deleteRealm, sharedRealm } from "../support/corner.ts";
-import { connection } from "../support/engine.ts";
+import { connection, Stack } from "../support/engine.ts";
 
 test.before(async () => {
   await sharedRealm();
@@ -74,4 +74,20 @@ test.serial("a service account has no session to end", async (t) => {
   const read = () => session.admin.users.find({ realm: realm.name });
   await t.throwsAsync(session.read("Reading users", read), { message: /403 Forbidden/ }, "it logged in");
   t.deepEqual(await realm.admin("GET", `/clients/${id}/session-count`), { count: 0 });
+});
+
+test.serial("a refused admin is not asked again: one failed login a command", async (t) => {
+  const corner = await Corner.of(t);
+  const { realm } = corner;
+  const config = await asRealmAdmin(t, corner);
+  await realm.admin("PUT", "/events/config", {
+    ...(await realm.admin("GET", "/events/config")),
+    eventsEnabled: true,
+    enabledEventTypes: [],
+  });
+  await t.throwsAsync(new Stack({ ...config, "keycloak:password": "wrong" }).preview(...corner.all()), {
+    message: /Logging in as admin .*Invalid user credentials/,
+  });
+  const { id } = await realm.user(config["keycloak:username"]);
+  t.is((await realm.admin("GET", `/events?type=LOGIN_ERROR&user=${id}`)).length, 1);
 });
