@@ -229,10 +229,11 @@ function isPage(response: Response): boolean {
   return response.headers.get("content-type")?.startsWith("text/html") ?? false;
 }
 
-/** Milliseconds, from seconds or a date. */
-function retryAfter(response: Response): number | undefined {
+/** Milliseconds, from seconds or a date. A date counts from the server's own, because its clock may differ. */
+export function retryAfter(response: Response): number | undefined {
   const text = response.headers.get("retry-after");
   if (!text) return undefined;
-  const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  const now = Date.parse(response.headers.get("date") ?? "") || Date.now();
+  const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
   return Number.isNaN(wait) ? undefined : Math.max(0, wait);
 }
