@@ -1,9 +1,11 @@
 // Does APISIX accept a token? Checks its signature, issuer and claims, and what introspection says about it.
-import type { JSONWebKeySet, JWTPayload } from "jose";
+import type { JWTPayload } from "jose";
 import type { Tokens } from "../keycloak/direct-grant.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
+import { claimsOf } from "../keycloak/tokens.ts";
 import { notAccepted, type TokenCheckInputs } from "./inputs.ts";
 import { type Discovery, discover, introspect } from "./introspection.ts";
+import { checkSignature } from "./signature.ts";
 
 /** What was verified; never the token. */
 export interface VerifiedToken {
@@ -27,6 +29,8 @@ export interface VerifiedToken {
 
 /** APISIX requires these of every token (guide: required_scopes). */
 const requiredScopes = ["email", "profile"];
+/** Seconds by which clocks may differ without a word. */
+const clockTolerance = 60;
 
 /** @throws Failure that says why APISIX would not accept the token. */
 export async function verify(
@@ -35,15 +39,10 @@ export async function verify(
   inputs: TokenCheckInputs,
   tokens: Tokens,
 ): Promise<VerifiedToken> {
+  await warnOfClock(realm, tokens);
   const discovery = await discover(realm, inputs);
   const signed = await signatures(realm, inputs, discovery);
-  const { payload, protectedHeader } = await signed(tokens.access, "access");
-  if (protectedHeader.alg !== "RS256") {
-    throw notAccepted(
-      inputs,
-      `it is signed with ${protectedHeader.alg}, and APISIX expects RS256; set the realm's default signature algorithm`,
-    );
-  }
+  const { payload, protectedHeader } = await signed(tokens.access, "access", ["RS256"]);
   const audiences = audiencesOf(payload);
   if (!audiences.includes(inputs.client)) {
     throw notAccepted(
@@ -89,26 +88,22 @@ export async function verify(
 async function signatures(realm: Realm, inputs: TokenCheckInputs, { base, issuer }: Discovery) {
   const address = `${realm.address}/protocol/openid-connect/certs`;
   const { body } = await realm.session.ask("Reading the realm's keys", address);
-  // Loaded here, because most commands have no token to verify.
-  const { createLocalJWKSet, errors, jwtVerify } = await import("jose");
-  // If this is not a key set, jose says so.
-  const keySet = createLocalJWKSet(body as unknown as JSONWebKeySet);
-  return async (token: string, what: string) => {
-    try {
-      return await jwtVerify(token, keySet, { issuer });
-    } catch (error) {
-      if (error instanceof errors.JWTClaimValidationFailed && error.claim === "iss") {
-        throw notAccepted(
-          inputs,
-          `its issuer is ${String(error.payload.iss)}, but at ${base} the realm calls itself ${issuer}; fix the server's hostname (Keycloak option 'hostname') so that both addresses give the same issuer`,
-        );
-      }
-      throw notAccepted(
-        inputs,
-        `the signature of the ${what} token does not verify against the realm's keys (${String(error)})`,
-      );
-    }
+  const keys = Array.isArray(body.keys) ? body.keys : [];
+  return async (token: string, what: string, algorithms?: string[]) => {
+    const verified = await checkSignature(token, what, { keys: { keys }, issuer, base, algorithms });
+    if (typeof verified === "string") throw notAccepted(inputs, verified);
+    return verified;
   };
+}
+
+/** Warns if this machine's clock and Keycloak's differ. The token is a moment old. */
+async function warnOfClock(realm: Realm, tokens: Tokens): Promise<void> {
+  const { iat } = claimsOf(tokens.access);
+  const ahead = typeof iat === "number" ? Math.round(Date.now() / 1000 - iat) : 0;
+  if (Math.abs(ahead) <= clockTolerance) return;
+  await realm.warn(
+    `This machine's clock is ${Math.abs(ahead)} s ${ahead > 0 ? "ahead of" : "behind"} that of Keycloak at ${realm.server}: APISIX goes by its own clock and refuses good tokens if that one is off as well, so synchronise them all (NTP).`,
+  );
 }
 
 function audiencesOf({ aud = [] }: JWTPayload): string[] {

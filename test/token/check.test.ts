@@ -354,6 +354,56 @@ for (const { what, cause, says } of causes) {
   });
 }
 
+/** Sets this process's clock, until the returned function sets it right again. */
+function setClock(offset: number): () => void {
+  const RealDate = Date;
+  globalThis.Date = class extends RealDate {
+    constructor(...given: unknown[]) {
+      super(...((given.length > 0 ? given : [RealDate.now() + offset]) as []));
+    }
+    static override now(): number {
+      return RealDate.now() + offset;
+    }
+  } as DateConstructor;
+  return () => {
+    globalThis.Date = RealDate;
+  };
+}
+
+for (const [minutes, words] of [
+  [10, "ahead of"],
+  [-10, "behind"],
+] as const) {
+  test.serial(
+    `a clock ten minutes ${words} Keycloak's: the token is good, and a warning says so`,
+    async (t) => {
+      const corner = await ready(t);
+      const stack = new Stack();
+      const setRight = setClock(minutes * 60_000);
+      try {
+        await stack.up(corner.tokenCheck());
+      } finally {
+        setRight();
+      }
+      t.like(stack.outs("token").token, { algorithm: "RS256" });
+      const said = warned();
+      t.is(said.length, 1);
+      t.regex(
+        said[0] ?? "",
+        new RegExp(`^This machine's clock is \\d{3} s ${words} that of Keycloak at http`),
+      );
+    },
+  );
+}
+
+test.serial("a realm that signs with another algorithm: the error says so", async (t) => {
+  const corner = await ready(t);
+  await changed(t, "realm", { defaultSignatureAlgorithm: "HS256" });
+  await t.throwsAsync(new Stack().up(corner.tokenCheck()), {
+    message: /the access token is signed with HS256, and APISIX expects RS256; set the signature algorithm/,
+  });
+});
+
 test.serial("a public client cannot introspect: only the realm's keys verify the token", async (t) => {
   const corner = await ready(t);
   await changed(t, "client", { publicClient: true });
