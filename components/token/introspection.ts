@@ -3,6 +3,7 @@
 import { asFailure, Failure } from "../failure.ts";
 import { clientCredentials, type Tokens } from "../keycloak/direct-grant.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
+import { isBelow } from "./addresses.ts";
 import { notAccepted, type TokenCheckInputs } from "./inputs.ts";
 
 /** The realm as APISIX sees it. */
@@ -57,14 +58,27 @@ export async function introspect(
     const form = { token: tokens.access, ...clientCredentials(client) };
     return { at, ...(await realm.session.ask("Introspecting the token", at, form)) };
   };
-  const { at, status, body } = await ask(discovery.introspection).catch(async (error) => {
-    const here = introspectionAt(discovery.base);
-    if (discovery.introspection === here) throw error;
+  const { base, introspection } = discovery;
+  const here = introspectionAt(base);
+  const askHere = async (why: string, cure: string) => {
     await realm.warn(
-      `The discovery document at ${discovery.base} sends APISIX to ${discovery.introspection} for introspection, which is not reachable from here, so it was asked at ${here} instead: see that APISIX reaches it, or set Keycloak's option 'hostname-backchannel-dynamic' (${asFailure(error).message})`,
+      `The discovery document at ${base} sends APISIX to ${introspection} for introspection, ${why}. It was asked at ${here} instead, so what APISIX is told is not proven: ${cure}, or set Keycloak's option 'hostname-backchannel-dynamic'.`,
     );
     return ask(here);
-  });
+  };
+  const isNamed = [realm.server, inputs.apisixDiscoveryBase ?? ""].some((named) =>
+    isBelow(introspection, named),
+  );
+  const { at, status, body } = isNamed
+    ? await ask(introspection).catch((error) => {
+        if (introspection === here) throw error;
+        const why = `which is not reachable from here (${asFailure(error).message})`;
+        return askHere(why, "see that APISIX reaches it");
+      })
+    : await askHere(
+        `which is neither ${realm.session.connection.namespace}:url nor apisixDiscoveryBase and gets no credentials`,
+        "if that is your Keycloak, set apisixDiscoveryBase to its address",
+      );
   if (body.active === true) return { at, claims: body };
   const said =
     status === 200 ? "active: false" : `${status} ${String(body.error_description ?? body.error ?? "")}`;
