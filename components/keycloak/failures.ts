@@ -6,6 +6,8 @@ import type { Connection } from "./connection.ts";
 /** Worth a retry: the server, or a proxy in front of it, is busy or starting. */
 export const temporaryStatus = new Set([429, 500, 502, 503, 504]);
 
+export const isRedirect = (status: number) => status >= 300 && status < 400;
+
 /** May go away by itself. */
 export class TemporaryFailure extends Failure {
   /** What the server does, to complete "Keycloak at … ". */
@@ -67,7 +69,7 @@ function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswere
   const { server, namespace } = connection;
   const said = answerInWords(error.responseData);
   const at = `${attempt} at ${server}`;
-  if (status >= 300 && status < 400) {
+  if (isRedirect(status)) {
     const to = redirectTarget(error.response);
     return new Failure(
       `${at} failed: the server redirects (${status}${to}), and credentials are not sent on to another address; set ${namespace}:url to the address that answers itself.`,

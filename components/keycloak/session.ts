@@ -8,7 +8,7 @@ import pLimit, { type LimitFunction } from "p-limit";
 import pRetry from "p-retry";
 import { Failure, hasMeaning } from "../failure.ts";
 import type { Connection } from "./connection.ts";
-import { failureOf, networkCause, TemporaryFailure, temporaryStatus } from "./failures.ts";
+import { failureOf, isRedirect, networkCause, TemporaryFailure, temporaryStatus } from "./failures.ts";
 import { pause, Retry } from "./retry.ts";
 import { claimsOf, parsed } from "./tokens.ts";
 
@@ -144,7 +144,7 @@ export class KeycloakSession {
     });
     const text = await response.text();
     const body: unknown = parsed(text);
-    if (temporaryStatus.has(response.status)) {
+    if (temporaryStatus.has(response.status) || isRedirect(response.status)) {
       throw new NetworkError("", { response, responseData: body ?? text });
     }
     if (response.ok && body === undefined && text !== "") throw new SyntaxError("no JSON");
@@ -157,7 +157,12 @@ export class KeycloakSession {
   /** At another address than this server's own, where a failure says nothing about this server. */
   async #askElsewhere(attempt: string, url: string, request: () => Promise<Answer>): Promise<Answer> {
     try {
-      return await pRetry(request, { retries: 2, minTimeout: pause.first, randomize: true });
+      return await pRetry(request, {
+        retries: 2,
+        minTimeout: pause.first,
+        randomize: true,
+        shouldRetry: ({ error }) => !(error instanceof NetworkError && isRedirect(error.response.status)),
+      });
     } catch (error) {
       const why =
         error instanceof NetworkError ? `it answered ${error.response.status}` : networkCause(error).words;
