@@ -1,6 +1,6 @@
 // The connection is configured with the keys and variables of @pulumi/keycloak's own provider.
 import test from "ava";
-import { readConnection } from "./connection.ts";
+import { readConnection, riskOf } from "./connection.ts";
 
 const read = (config: Record<string, string>, env: Record<string, string> = {}, namespace = "keycloak") =>
   readConnection(namespace, (key) => config[key], env);
@@ -46,4 +46,22 @@ test("the error names what is missing or malformed", (t) => {
 test("credentials in the address are refused, and not repeated", (t) => {
   const error = t.throws(() => read({ "keycloak:url": "http://admin:hunter2@x" }));
   t.notRegex(error.message, /hunter2/);
+});
+
+test("http to a remote host, or any certificate accepted: a warning says what is at risk, and the cure", (t) => {
+  const risk = (url: string, more: Record<string, string> = {}) =>
+    riskOf(read({ "keycloak:url": url, "keycloak:username": "u", "keycloak:password": "hunter2", ...more }));
+  const skip = { "keycloak:tlsInsecureSkipVerify": "true" };
+  t.regex(
+    risk("http://keycloak.ef-external.svc/auth") ?? "",
+    /^Keycloak at http:.* in the clear.*keycloak:url/,
+  );
+  t.regex(risk("http://localhost.evil") ?? "", /in the clear/);
+  t.regex(risk("http://128.0.0.1") ?? "", /in the clear/);
+  t.regex(risk("https://keycloak.example.com", skip) ?? "", /^keycloak:tlsInsecureSkipVerify .*rootCaCert/);
+  t.is(risk("https://keycloak.example.com"), undefined);
+  for (const host of ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"]) {
+    t.is(risk(`http://${host}:8080`), undefined, host);
+    t.is(risk(`https://${host}:8443`, skip), undefined, host);
+  }
 });

@@ -110,6 +110,27 @@ export function readConnection(
   };
 }
 
+/** What everybody on the way can read or take, as a warning; undefined if nothing. */
+export function riskOf({ namespace, server, tlsInsecureSkipVerify }: Connection): string | undefined {
+  const what = "the admin's credentials, the customer's password and the client's secret";
+  if (isInTheClear(server)) {
+    return `Keycloak at ${server} is reached over http, so ${what} travel in the clear: set ${namespace}:url to an https address.`;
+  }
+  if (tlsInsecureSkipVerify && !isLoopback(server)) {
+    return `${namespace}:tlsInsecureSkipVerify is on, so whoever answers as ${server} gets ${what}: set ${namespace}:rootCaCertificate in its place.`;
+  }
+  return undefined;
+}
+
+/** Does what is sent to this address leave the machine in the clear? */
+export function isInTheClear(address: string): boolean {
+  return new URL(address).protocol === "http:" && !isLoopback(address);
+}
+
+function isLoopback(address: string): boolean {
+  return /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(address).hostname);
+}
+
 function parseServer(namespace: string, url: string, basePath: string): string {
   let parsed: URL;
   try {

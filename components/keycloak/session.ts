@@ -7,7 +7,7 @@ import { getToken } from "@keycloak/keycloak-admin-client/lib/utils/auth.js";
 import pLimit, { type LimitFunction } from "p-limit";
 import pRetry from "p-retry";
 import { Failure, hasMeaning } from "../failure.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, riskOf } from "./connection.ts";
 import { failureOf, isRedirect, networkCause, TemporaryFailure, temporaryStatus } from "./failures.ts";
 import { pause, Retry } from "./retry.ts";
 import { claimsOf, parsed } from "./tokens.ts";
@@ -188,6 +188,8 @@ export class KeycloakSession {
 
   async #logIn(): Promise<string> {
     const { server, adminRealm, clientId, clientSecret, username, password, timeout } = this.connection;
+    const risk = riskOf(this.connection);
+    if (risk) await this.warn(risk);
     const who = username ? `admin '${username}'` : `client '${clientId}'`;
     // Not with the client's own `auth`, which complains on the console if there is no refresh token (service accounts).
     const request = () =>

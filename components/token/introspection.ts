@@ -1,6 +1,7 @@
 // What Keycloak says about a token when APISIX asks: the discovery document, and the introspection endpoint that it
 // names.
 import { asFailure, Failure } from "../failure.ts";
+import { isInTheClear } from "../keycloak/connection.ts";
 import { clientCredentials, type Tokens } from "../keycloak/direct-grant.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
 import { isBelow } from "./addresses.ts";
@@ -55,6 +56,12 @@ export async function introspect(
 ): Promise<{ at: string; claims: Readonly<Record<string, unknown>> } | undefined> {
   if (client.publicClient) return undefined;
   const ask = async (at: string) => {
+    // About Keycloak's own address the session has warned.
+    if (isInTheClear(at) && !isBelow(at, realm.server)) {
+      await realm.warn(
+        `The client's secret and a token travel in the clear to ${at}, as they do from APISIX: set apisixDiscoveryBase to an https address.`,
+      );
+    }
     const form = { token: tokens.access, ...clientCredentials(client) };
     return { at, ...(await realm.session.ask("Introspecting the token", at, form)) };
   };

@@ -2,7 +2,8 @@
 import test, { type ExecutionContext } from "ava";
 import { readConnection } from "../../components/keycloak/connection.ts";
 import { KeycloakSession } from "../../components/keycloak/session.ts";
-import { Corner, deleteRealm, sharedRealm } from "../support/corner.ts";
+import { server } from "../../rig/keycloak/realm.ts";
+import { Corner, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { connection, Stack } from "../support/engine.ts";
 
 test.before(async () => {
@@ -90,4 +91,29 @@ test.serial("a refused admin is not asked again: one failed login a command", as
   });
   const { id } = await realm.user(config["keycloak:username"]);
   t.is((await realm.admin("GET", `/events?type=LOGIN_ERROR&user=${id}`)).length, 1);
+});
+
+test.serial("http to a host that is not this machine: one warning a run", async (t) => {
+  const corner = await Corner.of(t);
+  // Leads here, but is no loopback address.
+  const url = new URL(connection["keycloak:url"] ?? "");
+  url.hostname = "0.0.0.0";
+  const stack = new Stack({ ...connection, "keycloak:url": url.origin });
+  await stack.up(...corner.all(), corner.tokenCheck());
+  t.deepEqual(warned(), [
+    `Keycloak at ${url.origin}${server.basePath} is reached over http, so the admin's credentials, the customer's password and the client's secret travel in the clear: set keycloak:url to an https address.`,
+  ]);
+});
+
+test.serial("a clear address for introspection only: a warning says what went there", async (t) => {
+  const corner = await Corner.of(t);
+  const apisixDiscoveryBase = server.address.replace(/localhost|127\.0\.0\.1/, "0.0.0.0");
+  const { realm } = corner;
+  t.teardown(() => realm.admin("PUT", "", { attributes: { frontendUrl: "" } }));
+  await realm.admin("PUT", "", { attributes: { frontendUrl: apisixDiscoveryBase } });
+  await new Stack().up(...corner.all(), corner.tokenCheck({ apisixDiscoveryBase }));
+  t.regex(
+    warned().join("\n"),
+    /^The client's secret and a token travel in the clear to http:\/\/0\.0\.0\.0.* apisixDiscoveryBase/,
+  );
 });
