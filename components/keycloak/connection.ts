@@ -137,7 +137,7 @@ function parseServer(namespace: string, url: string, basePath: string): string {
     parsed = new URL(url);
   } catch {
     throw new Failure(
-      `${namespace}:url is not an address: write it like https://keycloak.example.com, the base path (${namespace}:basePath) apart.`,
+      `${namespace}:url is not an address: write it like https://keycloak.example.com, and put the base path into ${namespace}:basePath.`,
       { shared: true },
     );
   }

@@ -14,7 +14,7 @@ export class TemporaryFailure extends Failure {
   readonly why: string;
   /** Of a write: `none` if it was certainly refused before it took effect. */
   readonly effect: "none" | "unknown";
-  /** Milliseconds for which the server asks to be left alone. */
+  /** Milliseconds that the server asks clients to wait. */
   readonly wait: number | undefined;
   readonly #isGivenUp: boolean;
 
@@ -87,14 +87,14 @@ function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswere
   }
   if (isPage(error.response)) {
     return new Failure(
-      `${at} failed: something before Keycloak (a proxy, a firewall) answered ${status} with a page of its own; see to it that requests from here reach Keycloak itself.`,
+      `${at} failed: a proxy or firewall in front of Keycloak answered ${status} with a page of its own; make sure that requests from here reach Keycloak itself.`,
       { status, shared: true },
     );
   }
   if (isLogin) return loginRefused(connection, at, status, said);
   if (status === 401) {
     return new TemporaryFailure(
-      `${at} failed: Keycloak does not accept the admin session that it has just opened (401); see whether requests reach always the same Keycloak under the name that it knows itself by (option 'hostname'), and compare the clocks.`,
+      `${at} failed: Keycloak does not accept the admin session that it has just opened (401); check that requests always reach the same Keycloak, by the name in its option 'hostname', and that the clocks agree.`,
       { status, why: "has ended the admin session", effect: "none" },
     );
   }
@@ -122,7 +122,9 @@ function busy(at: string, response: Response, said: string | undefined): Tempora
   const wait = retryAfter(response);
   const words = said ? ` (${said})` : isPage(response) ? " with a page that is not Keycloak's own" : "";
   const later =
-    wait === undefined ? "" : `; it asks to be left alone for ${Math.ceil(wait / 1000)} s, try again then`;
+    wait === undefined
+      ? ""
+      : `; the server asks clients to wait ${Math.ceil(wait / 1000)} s, so try again then`;
   return new TemporaryFailure(`${at} failed: the answer was ${status}${words}${later}.`, {
     status,
     why: `answers ${status}`,
@@ -155,7 +157,7 @@ function unreachable(error: unknown, { attempt, connection }: SentRequest): Fail
   const { server, namespace, timeout } = connection;
   if (error instanceof SyntaxError) {
     return new TemporaryFailure(
-      `${attempt} failed: the answer from ${server} is not Keycloak's (no JSON); check ${namespace}:url and ${namespace}:basePath, and what stands between here and Keycloak.`,
+      `${attempt} failed: the answer from ${server} is not Keycloak's (no JSON); check ${namespace}:url and ${namespace}:basePath, and any proxy in between.`,
       { why: "answers with a page that is not Keycloak's own", effect: "unknown" },
     );
   }

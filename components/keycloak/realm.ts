@@ -162,7 +162,7 @@ export class Realm {
     const client = await this.client(clientId);
     if (client.bearerOnly) {
       throw new Failure(
-        `Client '${clientId}' in realm '${this.name}' is bearer-only: nobody can log in at it, so no token for customers can come from it; switch 'Bearer only' off or name another client.`,
+        `Client '${clientId}' in realm '${this.name}' is bearer-only, so nobody can log in with it and customers get no token: switch 'Bearer only' off, or name another client.`,
         { shared: true },
       );
     }

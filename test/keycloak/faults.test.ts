@@ -174,7 +174,7 @@ test.serial(
     t.is(proxy.seen.length, 1);
     t.regex(
       error.message,
-      /the answer was 503; it asks to be left alone for 3600 s, try again then\.$/,
+      /the answer was 503; the server asks clients to wait 3600 s, so try again then\.$/,
       error.message,
     );
   },
@@ -273,7 +273,7 @@ test.serial("lasting faults: a few attempts, then one sentence that says what to
     [{ passedOn: false, comes: { status: 200, headers: html, body: page } }, /is not Keycloak's \(no JSON\)/],
     [
       { passedOn: false, comes: { status: 403, headers: html, body: page } },
-      /before Keycloak .* answered 403/,
+      /a proxy or firewall in front of Keycloak answered 403/,
     ],
   ];
   for (const [fault, words] of lasting) {

@@ -260,7 +260,7 @@ test.serial("a bearer-only client is refused, and the error says what to do", as
   const error = await t.throwsAsync(new Stack().preview(corner.audience({ client: "bearer" })), {
     instanceOf: CheckFailure,
   });
-  t.regex(error.message, /Client 'bearer' in realm '.*' is bearer-only: .*switch 'Bearer only' off/);
+  t.regex(error.message, /Client 'bearer' in realm '.*' is bearer-only, .*switch 'Bearer only' off/);
 });
 
 test.serial("a renamed client: the error says which it may be, and destroy names it", async (t) => {
