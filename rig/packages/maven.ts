@@ -2,7 +2,8 @@
 
 import { execa } from "execa";
 
-const plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
+// 3.8.1 and 3.11.0 read the artifact's POM and all its parents first, and not every parent is on every server.
+const plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.10.0";
 
 /**
  * Puts an artifact, unpacked or as it is, into an existing folder. Needs `mvn`.
