@@ -4,22 +4,22 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { execa } from "execa";
-import { keycloakVersion } from "../rig/keycloak/server.ts";
+import { cxKeycloakVersion, keycloakVersion } from "../rig/keycloak/server.ts";
 import { root } from "../rig/machine/folders.ts";
+import { drift, throughTheCli } from "./matrix/main-path.ts";
 
-/** One version of each release that operators still run: the newest that Maven Central carries. */
-const versions = ["18.0.2", "20.0.5", "22.0.5", "24.0.5", "25.0.6", "26.0.8", "26.4.7", keycloakVersion];
-/** Through the real CLI: fresh realm, second up, adoption of realms configured by hand, drift and repair, destroy. */
-const mainPath = ["fresh-realm", "adopt", "drift"].map((name) => `test/cli/${name}.test.ts`);
-/** Only these tests: the others of drift take longer than all of them. */
-const titles = [
-  "one up makes a fresh realm ready*",
-  "a realm that *",
-  "watching*",
-  "*combinations of drift*",
+/** One version of each release that operators still run: CX's, and the newest that Maven Central carries. */
+const versions = [
+  "18.0.2",
+  cxKeycloakVersion,
+  "20.0.5",
+  "22.0.5",
+  "24.0.5",
+  "25.0.6",
+  "26.0.8",
+  "26.4.7",
+  keycloakVersion,
 ];
-/** The property test of drift, with this many combinations on each server. */
-const drift = { file: "test/properties/drift.test.ts", runs: 20 };
 
 interface Result {
   readonly version: string;
@@ -47,11 +47,16 @@ console.log(`${total("passed")} passed, ${total("failed")} failed`);
 async function run(version: string, lint: boolean): Promise<Result> {
   const start = Date.now();
   const script = path.join(import.meta.dirname, "test.ts");
-  const which = [...mainPath, drift.file, ...titles.map((title) => `--match=${title}`)];
-  const args = ["--keycloak", version, ...(lint ? [] : ["--no-lint"]), "--concurrency=1", ...which];
+  const args = [
+    "--suite",
+    "main-path",
+    "--keycloak",
+    version,
+    ...(lint ? [] : ["--no-lint"]),
+    "--concurrency=1",
+  ];
   const { stdout } = await execa(process.execPath, [script, ...args], {
     cwd: root,
-    env: { TEST_RUNS: `${drift.runs}` },
     stdin: "ignore",
     stdout: ["pipe", "inherit"],
     stderr: "inherit",
@@ -81,7 +86,7 @@ Written by \`npm run test:matrix\` on ${new Date().toISOString().slice(0, 10)}. 
 empty database. The main path runs through the real Pulumi CLI: a fresh realm is previewed, made ready and proven
 with a token; a second run changes nothing; drift is shown in words and repaired; a realm configured by hand, all right or
 all wrong, is adopted; and destroy leaves the realm as it was found. Tests:
-${mainPath.map((file) => `\`${file}\``).join(", ")}.
+${throughTheCli.map((file) => `\`${file}\``).join(", ")}.
 Then come ${drift.runs} combinations of drift on all five objects (\`${drift.file}\`). Each previews a clean realm before the
 drift and, if the drift can be repaired, after it: more than ${drift.runs} previews per release that must not raise a false alarm.
 

@@ -1,5 +1,6 @@
 // `npm test`: runs lint, then every test, with the real engine and a Keycloak of its own. The last line is
-// "N passed, N failed". Arguments that are not listed here go to ava.
+// "N passed, N failed". Without arguments, the main path runs once more on the Keycloak that CX ships. Arguments that are
+// not listed here go to ava.
 //   --suite NAME        only this suite, in its long form; `--runs N` and `--seed N` if it generates its cases
 //   --keycloak VERSION  on this Keycloak
 //   --no-lint           without lint
@@ -11,13 +12,16 @@ import path from "node:path";
 import { execa } from "execa";
 import { engineSteps, failWith, runSteps } from "../rig/console/steps.ts";
 import { ensureToxiproxy } from "../rig/go/toxiproxy.ts";
-import { type RunningKeycloak, shortLived, startKeycloak, stopKeycloak } from "../rig/keycloak/server.ts";
+import { cxKeycloakVersion, shortLived, startKeycloak, stopKeycloak } from "../rig/keycloak/server.ts";
 import { compileCache, root } from "../rig/machine/folders.ts";
 import { endProcesses, listProcesses } from "../rig/machine/processes.ts";
 import { neutralEnvironment, toolPath } from "../rig/pulumi/environment.ts";
+import * as mainPath from "./matrix/main-path.ts";
 
 interface Suite {
   readonly files: readonly string[];
+  /** Only the tests with these titles. */
+  readonly titles?: readonly string[];
   /** Variables that make its tests run in their long form. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -27,9 +31,14 @@ const withLint = !flag("--no-lint");
 const version = option("--keycloak");
 const runs = option("--runs");
 const seed = option("--seed");
-const suites: Readonly<Record<string, Suite>> = {
+const suites = {
   /** Tests of pure code, which need neither engine nor Keycloak. */
   unit: { files: ["{program,components,drift,cx-values,rig,dev,bench}/**/*.test.ts"] },
+  "main-path": {
+    files: [...mainPath.throughTheCli, mainPath.drift.file],
+    titles: mainPath.titles,
+    environment: { TEST_RUNS: runs ?? `${mainPath.drift.runs}`, TEST_SEED: seed },
+  },
   properties: { files: ["test/properties/*.test.ts"], environment: { TEST_RUNS: runs, TEST_SEED: seed } },
   faults: {
     files: ["test/keycloak/faults.test.ts", "test/keycloak/restart.test.ts"],
@@ -42,10 +51,10 @@ const suites: Readonly<Record<string, Suite>> = {
   package: { files: ["test/cli/package.test.ts"], environment: { TEST_PACKAGE: "all" } },
   gateway: { files: ["test/gateway/*.test.ts"] },
   production: { files: ["test/production/*.test.ts"], environment: { TEST_PRODUCTION: "1" } },
-};
+} satisfies Readonly<Record<string, Suite>>;
 const suiteName = option("--suite");
-const suite = suiteName === undefined ? undefined : suites[suiteName];
-const unit = suite !== undefined && suite === suites.unit;
+const suite: Suite | undefined = Object.entries(suites).find(([name]) => name === suiteName)?.[1];
+const everything = suiteName === undefined && version === undefined && avaArguments.length === 0;
 
 // Test files spend much time waiting for Keycloak and the CLI. In CI ava would use two workers on every machine.
 const workers = avaArguments.some((each) => /^(--concurrency|-c)\b/.test(each))
@@ -63,59 +72,20 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
 const counts = { passed: 0, failed: 0 };
 // Tests keep their files here. `realpath`, because programs compare paths.
 const folder = await realpath(await mkdtemp(path.join(tmpdir(), "keycloak-apisix-")));
-const keycloakHome = path.join(folder, "keycloak");
 try {
   if (suiteName !== undefined && !suite) {
     throw new Error(`Unknown suite '${suiteName}': choose one of ${Object.keys(suites).join(", ")}.`);
   }
-  const environment = await testEnvironment();
-  if (!unit) {
-    const password = randomBytes(12).toString("hex");
-    let keycloak: RunningKeycloak | undefined;
-    await runSteps([
-      { title: "Lint", task: lint, enabled: withLint },
-      ...engineSteps,
-      {
-        title: "Toxiproxy",
-        task: async (_, task) => {
-          const program = await ensureToxiproxy((line) => {
-            task.output = line;
-          });
-          if (!program)
-            return task.skip("Toxiproxy: its tests are skipped, because there is no Go to build it");
-          environment.TEST_TOXIPROXY = program;
-        },
-      },
-      {
-        title: version ? `Keycloak ${version}` : "Keycloak",
-        task: async (_, task) => {
-          keycloak = await startKeycloak({
-            home: keycloakHome,
-            adminUser: "admin",
-            adminPassword: password,
-            version,
-            env: { ...shortLived, ...marked() },
-            report: (line) => {
-              task.output = line;
-            },
-            signal: abort.signal,
-          });
-        },
-      },
-    ]);
-    Object.assign(environment, {
-      TEST_KEYCLOAK_URL: keycloak?.url,
-      TEST_KEYCLOAK_PASSWORD: password,
-      TEST_KEYCLOAK_VERSION: keycloak?.version,
-    });
+  if (suite === suites.unit) await runTests(suite, await testEnvironment());
+  else {
+    const tools = await prepare();
+    await runTestsOn(version, suite, tools);
+    if (everything) await runTestsOn(cxKeycloakVersion, suites["main-path"], tools);
   }
-  abort.signal.throwIfAborted();
-  await runTests(environment);
 } catch (error) {
   counts.failed += 1;
   failWith(error);
 } finally {
-  await stopKeycloak(keycloakHome);
   const left = await endProcesses(async () => {
     const all = await listProcesses(true);
     return all.filter(({ pid, command }) => pid !== process.pid && command.includes(mark));
@@ -150,8 +120,68 @@ async function testEnvironment(): Promise<Record<string, string | undefined>> {
     NODE_COMPILE_CACHE: compileCache,
     TMPDIR: folder,
     FORCE_COLOR: "0",
-    ...suite?.environment,
   };
+}
+
+/** Lints and fetches what the tests need. @returns variables that tell the tests about it */
+async function prepare() {
+  const tools: Record<string, string> = {};
+  await runSteps([
+    { title: "Lint", task: lint, enabled: withLint },
+    ...engineSteps,
+    {
+      title: "Toxiproxy",
+      task: async (_, task) => {
+        const program = await ensureToxiproxy((line) => {
+          task.output = line;
+        });
+        if (!program)
+          return task.skip("Toxiproxy: its tests are skipped, because there is no Go to build it");
+        tools.TEST_TOXIPROXY = program;
+      },
+    },
+  ]);
+  return tools;
+}
+
+/** Runs the suite's tests, without one all, on a Keycloak that lives no longer than they do. */
+async function runTestsOn(
+  release: string | undefined,
+  which: Suite | undefined,
+  tools: Readonly<Record<string, string>>,
+) {
+  const home = path.join(folder, `keycloak-${release}`);
+  const password = randomBytes(12).toString("hex");
+  try {
+    const environment = await testEnvironment();
+    await runSteps([
+      {
+        title: release ? `Keycloak ${release}` : "Keycloak",
+        task: async (_, task) => {
+          const keycloak = await startKeycloak({
+            home,
+            adminUser: "admin",
+            adminPassword: password,
+            version: release,
+            env: { ...shortLived, ...marked() },
+            report: (line) => {
+              task.output = line;
+            },
+            signal: abort.signal,
+          });
+          Object.assign(environment, tools, {
+            TEST_KEYCLOAK_URL: keycloak.url,
+            TEST_KEYCLOAK_PASSWORD: password,
+            TEST_KEYCLOAK_VERSION: keycloak.version,
+          });
+        },
+      },
+    ]);
+    abort.signal.throwIfAborted();
+    await runTests(which, environment);
+  } finally {
+    await stopKeycloak(home);
+  }
 }
 
 async function lint() {
@@ -170,34 +200,41 @@ async function lint() {
  * Runs ava and counts the results in its output: only its default reporter survives a test that hangs or ends its process.
  * A run that breaks off or runs no test has failed, whatever it reported.
  */
-async function runTests(environment: Record<string, string | undefined>) {
+async function runTests(which: Suite | undefined, environment: Record<string, string | undefined>) {
+  const titles = (which?.titles ?? []).map((title) => `--match=${title}`);
   let ticks = 0;
   let summary: string[] = [];
-  const { exitCode } = await execa(bin("ava"), [...workers, ...(suite?.files ?? []), ...avaArguments], {
-    cwd: root,
-    env: environment,
-    extendEnv: false,
-    stdin: "ignore",
-    stdout: [
-      function* (line: unknown) {
-        if (/^ {2}✔ /.test(`${line}`)) ticks += 1;
-        // The totals follow the last rule.
-        summary = /^ *─$/.test(`${line}`) ? [] : [...summary, `${line}`];
-        yield line;
-      },
-      "inherit",
-    ],
-    stderr: "inherit",
-    buffer: false,
-    reject: false,
-    cancelSignal: abort.signal,
-  });
+  const { exitCode } = await execa(
+    bin("ava"),
+    [...workers, ...titles, ...(which?.files ?? []), ...avaArguments],
+    {
+      cwd: root,
+      env: { ...environment, ...which?.environment },
+      extendEnv: false,
+      stdin: "ignore",
+      stdout: [
+        function* (line: unknown) {
+          if (/^ {2}✔ /.test(`${line}`)) ticks += 1;
+          // The totals follow the last rule.
+          summary = /^ *─$/.test(`${line}`) ? [] : [...summary, `${line}`];
+          yield line;
+        },
+        "inherit",
+      ],
+      stderr: "inherit",
+      buffer: false,
+      reject: false,
+      cancelSignal: abort.signal,
+    },
+  );
   const figure = (what: RegExp) =>
     summary.map((line) => Number(what.exec(line)?.[1] ?? 0)).reduce((sum, each) => sum + each, 0);
   // If something failed, ava does not say how many tests passed.
-  counts.passed = figure(/^ *(\d+) tests? passed/) || ticks;
-  counts.failed = figure(/^ *(\d+) (?:(?:tests?|hooks?) failed|unhandled|uncaught|tests? remained)/);
+  const passed = figure(/^ *(\d+) tests? passed/) || ticks;
+  const failed = figure(/^ *(\d+) (?:(?:tests?|hooks?) failed|unhandled|uncaught|tests? remained)/);
+  counts.passed += passed;
+  counts.failed += failed;
   abort.signal.throwIfAborted();
-  if (counts.passed + counts.failed === 0) throw new Error("No test ran.");
-  if (exitCode !== 0 && counts.failed === 0) throw new Error("ava failed: see above.");
+  if (passed + failed === 0) throw new Error("No test ran.");
+  if (exitCode !== 0 && failed === 0) throw new Error("ava failed: see above.");
 }

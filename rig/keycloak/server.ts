@@ -19,6 +19,9 @@ export const keycloakVersion = /keycloak\/keycloak:(\S+)/.exec(
   readFileSync(path.join(import.meta.dirname, "compose.yaml"), "utf8"),
 )?.[1] as string;
 
+/** CX ships 19.0.2. Maven Central has no such release, so the one before stands for it. */
+export const cxKeycloakVersion = "19.0.1";
+
 /**
  * Fetches Keycloak's own distribution with Maven, once per machine; only then it needs `mvn`.
  * @returns the folder, which must stay unchanged
