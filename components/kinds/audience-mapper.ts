@@ -4,6 +4,7 @@ import { type Fields, matches } from "../ensure/fields.ts";
 import type { Change, KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
 import { isMark } from "../ensure/marks.ts";
 import { asFailure, Failure } from "../failure.ts";
+import { warnOfUncheckedAudience } from "../keycloak/audience-check.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
 import { warnOfUntestedRelease } from "../keycloak/tested-releases.ts";
 
@@ -50,6 +51,7 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
     }
     if (!isNew) return;
     await warnOfUntestedRelease(realm.session);
+    await warnOfUncheckedAudience(realm.session);
     if (client.access?.configure === false) throw realm.mayOnlyRead(audienceMapper.describe(inputs));
   },
 

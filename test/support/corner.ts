@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { ExecutionContext } from "ava";
 import { otpCredential, type Representation, TestRealm } from "../../rig/keycloak/realm.ts";
 import type { Declared } from "./engine.ts";
-import { differences } from "./given.ts";
+import { audienceWarning, differences } from "./given.ts";
 
 let realm: Promise<TestRealm> | undefined;
 
@@ -34,9 +34,9 @@ console.warn = (message: unknown, ...rest: unknown[]) => {
   else warn(message, ...rest);
 };
 
-/** The warnings since the last call, as the CLI would print them. */
+/** The warnings since the last call, as the CLI would print them, without {@link audienceWarning}. */
 export function warned(): string[] {
-  return warnings.splice(0);
+  return warnings.splice(0).filter((text) => !audienceWarning.test(text));
 }
 
 /** The configured password of every test. */
