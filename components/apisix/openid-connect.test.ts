@@ -2,7 +2,7 @@
 import test from "ava";
 import { openidConnectPlugin } from "./openid-connect.ts";
 
-test("the plugin configuration has every field of the guide, and the audience check that APISIX enforces", (t) => {
+test("the plugin configuration has every field of the guide, and the audience check that APISIX 3.12 enforces", (t) => {
   const source = { realm: "tenant 2", client: "cim", clientSecret: "s", keycloak: "http://kc:8080/auth/" };
   t.deepEqual(openidConnectPlugin(source), {
     client_id: "cim",
@@ -21,6 +21,6 @@ test("the plugin configuration has every field of the guide, and the audience ch
 
 test("a public client has no secret to introspect with, so APISIX is told to use the realm's keys", (t) => {
   const plugin = openidConnectPlugin({ realm: "expertflow", client: "cim", keycloak: "http://kc/auth" });
-  t.false("client_secret" in plugin);
+  t.is(plugin.client_secret, "", "APISIX up to 3.16 drops a route without this field");
   t.true(plugin.use_jwks);
 });

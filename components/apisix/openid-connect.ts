@@ -2,11 +2,14 @@
 
 /** The object under `openid-connect` in a route's `plugins`, with every field that the guide sets. */
 export interface OpenidConnectPlugin {
-  /** clientId of the client that APISIX uses to introspect tokens, and that must be in their audience. */
+  /** clientId of the client that APISIX uses to introspect tokens. */
   client_id: string;
-  /** Left out for a public client, which has none. */
-  client_secret?: string;
-  /** Only if there is no secret to introspect with: APISIX then verifies tokens with the realm's keys. */
+  /** Empty for a public client, which has none: up to APISIX 3.16 a route without this field is dropped. */
+  client_secret: string;
+  /**
+   * Only if there is no secret to introspect with: APISIX then verifies tokens with the realm's keys. Before 3.12 it checks
+   * neither issuer nor audience then.
+   */
   use_jwks?: true;
   /** Name of the realm. */
   realm: string;
@@ -14,7 +17,7 @@ export interface OpenidConnectPlugin {
   discovery: string;
   /** A request without a token is refused, not sent to a login page. */
   bearer_only: true;
-  /** How the token must be signed, if APISIX itself verifies the signature. */
+  /** How the token must be signed, with `use_jwks`. */
   token_signing_alg_values_expected: "RS256";
   /** The APIs get the token unchanged, in `Authorization`. */
   set_access_token_header: false;
@@ -22,11 +25,11 @@ export interface OpenidConnectPlugin {
   set_userinfo_header: false;
   /** The guide's list. No release of the plugin knows this field, so it is ignored. */
   audience: string[];
-  /** Scopes that a token must have. */
+  /** Scopes that a token must have (APISIX 3.8 and newer). */
   required_scopes: string[];
   /**
-   * Enforces the audience from APISIX 3.12 on. Up to 3.17 `match_with_client_id` alone lets in a token without any
-   * audience.
+   * Enforces the audience from APISIX 3.12 on; earlier ones, such as CX's 3.11, ignore it. Up to 3.17
+   * `match_with_client_id` alone lets in a token without any audience.
    */
   claim_validator: { audience: { match_with_client_id: true; required: true } };
 }
@@ -43,9 +46,8 @@ export function openidConnectPlugin(source: OpenidConnectSource): OpenidConnectP
   const base = source.keycloak.replace(/\/+$/, "");
   return {
     client_id: source.client,
-    ...(source.clientSecret === undefined
-      ? { use_jwks: true as const }
-      : { client_secret: source.clientSecret }),
+    client_secret: source.clientSecret ?? "",
+    ...(source.clientSecret === undefined && { use_jwks: true as const }),
     realm: source.realm,
     discovery: `${base}/realms/${encodeURIComponent(source.realm)}/.well-known/openid-configuration`,
     bearer_only: true,

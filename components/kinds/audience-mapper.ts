@@ -46,7 +46,7 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
     });
     if (client.publicClient) {
       await realm.warn(
-        `Client '${inputs.client}' in realm '${realm.name}' is public: it has no secret, so APISIX cannot ask the introspection endpoint as this client. Switch 'Client authentication' on, or let APISIX verify by the realm's keys (use_jwks).`,
+        `Client '${inputs.client}' in realm '${realm.name}' is public: it has no secret, so APISIX cannot ask the introspection endpoint as this client. Switch 'Client authentication' on; until then APISIX verifies by the realm's keys (use_jwks), and before 3.12 that checks neither issuer nor audience.`,
       );
     }
     if (!isNew) return;
