@@ -76,7 +76,8 @@ try {
       rendererOptions: { outputBar: 8 },
     },
   ]);
-  console.log(summary(JSON.parse(await pulumi(["stack", "output", "--json", "--show-secrets"]))));
+  const outputs = JSON.parse(await pulumi(["stack", "output", "--json", "--show-secrets"]));
+  console.log(summary(outputs, process.env.KEYCLOAK_VERSION));
 } catch (error) {
   failWith(error);
   if (abort.signal.aborted) process.exitCode = 130;

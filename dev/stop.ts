@@ -1,11 +1,11 @@
-// `npm stop`: stops this clone's Keycloak and keeps its data.
+// `npm stop`: stops this clone's Keycloak, whichever releases of it run, and keeps their data.
 
 import { failWith } from "../rig/console/steps.ts";
-import { stopLocalKeycloak } from "../rig/keycloak/local.ts";
+import { stopLocalKeycloaks } from "../rig/keycloak/local.ts";
 
 try {
   console.log(
-    (await stopLocalKeycloak())
+    (await stopLocalKeycloaks())
       ? "Keycloak is stopped; its data stays."
       : "This clone's Keycloak is not running.",
   );

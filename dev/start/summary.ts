@@ -8,7 +8,12 @@ interface Enablement {
   token: { issuer: string; audiences: string[]; roles: string[] } | null;
 }
 
-export function summary({ enablements = {} }: { enablements?: Record<string, Enablement> }): string {
+/** @param version that KEYCLOAK_VERSION asked for: without it, the commands would mean the pinned release's stack */
+export function summary(
+  { enablements = {} }: { enablements?: Record<string, Enablement> },
+  version: string | undefined,
+): string {
+  const npm = version ? `KEYCLOAK_VERSION=${version} npm` : "npm";
   const list = (items: string[]) => items.join(", ") || "nothing";
   const realms = Object.values(enablements).map(({ realm, client, adopted, token }) => {
     const children = Object.keys(adopted);
@@ -27,10 +32,10 @@ ${
   return `${realms.join("\n")}
 
 The APISIX plugin configuration (openid-connect, with the client's secret):
-  npm run --silent pulumi -- stack output apisixYaml --stack dev --show-secrets
+  ${npm} run --silent pulumi -- stack output apisixYaml --stack dev --show-secrets
 
 Try next
-  see drift   npm run drift -- --stack dev
-  change      npm run pulumi -- config set customerUsername visitor --stack dev && npm start
+  see drift   ${npm} run drift -- --stack dev
+  change      ${npm} run pulumi -- config set customerUsername visitor --stack dev && ${npm} start
   stop        npm stop`;
 }

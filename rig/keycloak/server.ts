@@ -15,7 +15,7 @@ import { endProcesses, listProcesses } from "../machine/processes.ts";
 import { fetchFromMaven } from "../packages/maven.ts";
 
 /** The release that `npm start` and the tests run, as compose.yaml names it. */
-export const keycloakVersion = /keycloak\/keycloak:(\S+)/.exec(
+export const keycloakVersion = /KEYCLOAK_VERSION:-([\d.]+)/.exec(
   readFileSync(path.join(import.meta.dirname, "compose.yaml"), "utf8"),
 )?.[1] as string;
 

@@ -3,7 +3,7 @@
 
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import { adminPassword, adminUser, basePath, localKeycloakUrl } from "../keycloak/local.ts";
+import { adminPassword, adminUser, basePath, localFolder, localKeycloakUrl } from "../keycloak/local.ts";
 import { compileCache, local, root, secretFile } from "../machine/folders.ts";
 import { engineBin, keycloakPluginFolder } from "./engine.ts";
 
@@ -15,7 +15,7 @@ type Environment = Record<string, string | undefined>;
  */
 export async function localEnvironment(stack?: string): Promise<Environment> {
   const given = process.env;
-  const state = path.join(local, "state");
+  const state = path.join(localFolder(), "state");
   await mkdir(state, { recursive: true, mode: 0o700 });
   return {
     // Keeps `encryptionsalt` out of the tracked Pulumi.dev.yaml: see run.ts.
