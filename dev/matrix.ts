@@ -6,6 +6,7 @@ import path from "node:path";
 import { execa } from "execa";
 import { cxKeycloakVersion, keycloakVersion } from "../rig/keycloak/server.ts";
 import { root } from "../rig/machine/folders.ts";
+import { keycloakPluginVersion } from "../rig/pulumi/engine.ts";
 import { drift, throughTheCli } from "./matrix/main-path.ts";
 
 /** One version of each release that operators still run: CX's, and the newest that Maven Central carries. */
@@ -85,12 +86,16 @@ function pageOf(content: string): string {
 Written by \`npm run test:matrix\` on ${new Date().toISOString().slice(0, 10)}. Each of these servers comes from Maven Central and starts with an
 empty database. The main path runs through the real Pulumi CLI: a fresh realm is previewed, made ready and proven
 with a token; a second run changes nothing; drift is shown in words and repaired; a realm configured by hand, all right or
-all wrong, is adopted; and destroy leaves the realm as it was found. Tests:
+all wrong, is adopted; \`ownRealm\` creates realm and client with the \`keycloak\` plugin ${keycloakPluginVersion}; and destroy leaves the
+realm as it was found. Tests:
 ${throughTheCli.map((file) => `\`${file}\``).join(", ")}.
 Then come ${drift.runs} combinations of drift on all five objects (\`${drift.file}\`). Each previews a clean realm before the
 drift and, if the drift can be repaired, after it: more than ${drift.runs} previews per release that must not raise a false alarm.
 
 ${content}
+
+CX ships 19.0.2. Maven Central has no 19.0.2, so ${cxKeycloakVersion} stands for it. Every \`npm test\`, and so every CI run, repeats its
+row; all other tests run on ${keycloakVersion}.
 
 "Took" includes the server's start on a machine that may be busy, so it is not a benchmark. To run one version, or any
 other test on it: \`npm test -- --keycloak 24.0.5 test/cli/drift.test.ts\`.
