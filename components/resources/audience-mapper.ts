@@ -13,7 +13,7 @@ export interface AudienceMapperArgs extends EnsuredArgs {
 
 /**
  * The Audience protocol mapper on the client itself, enabled for access token, ID token and introspection. Without
- * it APISIX refuses every token (guide: Client scopes, `cim-dedicated`).
+ * it whoever checks the audience refuses every token (guide: Client scopes, `cim-dedicated`).
  */
 export class AudienceMapper extends EnsuredResource {
   /** The client's secret; undefined for a public client. */

@@ -20,7 +20,7 @@ export interface TokenCheckArgs extends EnsuredArgs {
 }
 
 /**
- * Fetches a real token and verifies it as APISIX would: signature, issuer, audience, scopes, roles, and
+ * Fetches a real token and verifies it as the strictest APISIX would: signature, issuer, audience, scopes, roles, and
  * introspection. It changes nothing in Keycloak and never runs in a preview.
  */
 export class TokenCheck extends DynamicResource {
