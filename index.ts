@@ -7,10 +7,12 @@ import { apisixTexts } from "./program/values-files.ts";
 
 const all = await Promise.all(
   readSettings().map(async ({ ownRealm, ...settings }) => {
+    const { realm, client } = settings;
     // Loaded only where it is needed: a stack that owns no realm needs no keycloak plugin.
-    const owned =
-      ownRealm && (await import("./program/owned-realm.ts")).ownedRealm(settings.realm, settings.client);
-    return [settings.realm, new ApisixEnablement(settings.realm, { ...settings, ...owned })] as const;
+    const own = ownRealm ? await import("./program/owned-realm.ts") : undefined;
+    const enablement = new ApisixEnablement(realm, { ...settings, ...own?.createRealm(realm, client) });
+    if (own) new own.OwnedRealm(realm, enablement);
+    return [realm, enablement] as const;
   }),
 );
 

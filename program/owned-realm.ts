@@ -1,20 +1,42 @@
 // Realm and client of a stack that owns them (`ownRealm: true`), which is mostly a developer's. Elsewhere CX brings both
 // with its realm import.
 import * as keycloak from "@pulumi/keycloak";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
+import { isDevStack } from "./dev-stack.ts";
 
 /** Creates realm and client, and returns the outputs that the component takes. */
-export function ownedRealm(
+export function createRealm(
   realmName: string,
   clientId: string,
 ): { realm: pulumi.Output<string>; client: pulumi.Output<string> } {
-  const realm = new keycloak.Realm(realmName, { realm: realmName, enabled: true });
-  const client = new keycloak.openid.Client(`${realmName}-${clientId}`, {
-    realmId: realm.id,
-    clientId,
-    accessType: "CONFIDENTIAL",
-    directAccessGrantsEnabled: true,
-    standardFlowEnabled: false,
-  });
+  const protect = !isDevStack();
+  const realm = new keycloak.Realm(realmName, { realm: realmName, enabled: true }, { protect });
+  const client = new keycloak.openid.Client(
+    `${realmName}-${clientId}`,
+    {
+      realmId: realm.id,
+      clientId,
+      accessType: "CONFIDENTIAL",
+      directAccessGrantsEnabled: true,
+      standardFlowEnabled: false,
+    },
+    { protect },
+  );
   return { realm: realm.realm, client: client.clientId };
+}
+
+/**
+ * Keeps what is in an owned realm from being deleted before Pulumi comes to the realm itself and refuses: it deletes what
+ * others depend on last, and nothing that a refused resource depends on. So this one depends on everything.
+ */
+export class OwnedRealm extends pulumi.ComponentResource {
+  constructor(realmName: string, everything: pulumi.Resource) {
+    super(
+      "keycloak-apisix:index:OwnedRealm",
+      realmName,
+      {},
+      { protect: !isDevStack(), dependsOn: everything },
+    );
+    this.registerOutputs();
+  }
 }

@@ -11,18 +11,18 @@ interface TenantConfig {
 const config = new pulumi.Config();
 const passwords = config.requireSecretObject<Record<string, string>>("customerPasswords");
 
-const tenants = config.requireObject<TenantConfig[]>("tenants").map(
-  ({ id, ...tenant }) =>
-    new Tenant(id, {
-      ...tenant,
-      customerPassword: passwords.apply((all) => {
-        const password = all[id];
-        if (!password) throw new pulumi.RunError(`customerPasswords has none for tenant '${id}'.`);
-        return password;
-      }),
-      apisixDiscoveryBase: config.get("apisixDiscoveryBase") || undefined,
-    }),
-);
+// A tenant that somebody takes out of the configuration is a realm with all its users.
+const options = { protect: pulumi.getStack() !== "dev" };
+
+const tenants = config.requireObject<TenantConfig[]>("tenants").map(({ id, ...tenant }) => {
+  const customerPassword = passwords.apply((all) => {
+    const password = all[id];
+    if (!password) throw new pulumi.RunError(`customerPasswords has none for tenant '${id}'.`);
+    return password;
+  });
+  const apisixDiscoveryBase = config.get("apisixDiscoveryBase") || undefined;
+  return new Tenant(id, { ...tenant, customerPassword, apisixDiscoveryBase }, options);
+});
 
 /** By tenant, the complete `openid-connect` configuration, which the program in routes/ reads. */
 export const apisix = Object.fromEntries(tenants.map(({ id, apisix }) => [id, apisix]));

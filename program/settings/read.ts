@@ -2,6 +2,7 @@
 
 import * as pulumi from "@pulumi/pulumi";
 import { isPlaintextConfig } from "../../components/pulumi-internals.ts";
+import { isDevStack } from "../dev-stack.ts";
 import { isEmpty, isObject } from "./kinds.ts";
 import {
   type Filled,
@@ -24,8 +25,6 @@ type Place = <K extends RealmName>(name: K) => Values[K] | undefined;
 const namespace = "keycloak-apisix";
 const secretCommand = `pulumi config set --secret ${namespace}:customerPassword`;
 
-/** A developer's own stack: the only one with a default password, which it may also hold in the clear. */
-const devStack = "dev";
 const guidePassword = "customer";
 
 /**
@@ -92,7 +91,7 @@ function filled(common: Place, own: Place = () => undefined, path = ""): Setting
     const [above, value = above] = [common(name), own(name)];
     return value === undefined || isEmpty(value) ? rows[name].default : value;
   });
-  const password = customerPassword ?? (pulumi.getStack() === devStack ? guidePassword : undefined);
+  const password = customerPassword ?? (isDevStack() ? guidePassword : undefined);
   if (password === undefined) {
     fail(`${path}customerPassword`, `is missing, and has no default: set it with '${secretCommand}'.`);
   }
@@ -105,7 +104,7 @@ function eachSetting(choose: <K extends RealmName>(name: K) => Filled[K]): Fille
 }
 
 function refusePlaintext(key: "customerPassword" | "tenants", password: string | undefined): void {
-  const isDevDefault = pulumi.getStack() === devStack && password === guidePassword;
+  const isDevDefault = isDevStack() && password === guidePassword;
   if (password === undefined || isDevDefault || !isPlaintextConfig(`${namespace}:${key}`)) return;
   fail(key, `holds a password in the clear: set it again with --secret (${secretCommand}).`);
 }

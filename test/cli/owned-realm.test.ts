@@ -4,8 +4,8 @@ import path from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { admin, TestRealm } from "../../rig/keycloak/realm.ts";
 import { keycloakPluginFolder } from "../../rig/pulumi/engine.ts";
-import { TestProject } from "../../rig/pulumi/project.ts";
-import { password, succeeded, warnings } from "../support/given.ts";
+import { type CliResult, TestProject } from "../../rig/pulumi/project.ts";
+import { password, sameRealm, succeeded, warnings } from "../support/given.ts";
 
 const ownProgram = (realm: string) => `
 import * as keycloak from "@pulumi/keycloak";
@@ -63,9 +63,63 @@ for (const [title, program] of [
     t.true(token.audiences.includes("cim"));
     t.true(await realm.canLogIn(password));
     succeeded(t, await stack.preview("--expect-no-changes"));
-    await gone(t, realm, await stack.destroy());
+    // The component alone protects nothing; the realm that the program's own setting creates is protected.
+    await gone(t, realm, await stack.destroy(...(program ? [] : ["--ignore-protect"])));
   });
 }
+
+test.serial(
+  "a tenant taken out, or a destroy, deletes nothing in an owned realm unless it is meant",
+  async (t) => {
+    const suffix = randomBytes(3).toString("hex");
+    const [going, staying] = [new TestRealm(`t-going-${suffix}`), new TestRealm(`t-staying-${suffix}`)];
+    for (const realm of [going, staying]) t.teardown(() => realm.delete().catch(() => undefined));
+    const folder = await keycloakPluginFolder();
+    const project = await TestProject.create({
+      env: { ...(folder && { PATH: `${folder}${path.delimiter}${process.env.PATH}` }) },
+    });
+    t.teardown(() => project.delete());
+    const stack = await project.stack("own", { customerPassword: password });
+    const setTenants = (...realms: TestRealm[]) =>
+      stack.setObject(
+        "tenants",
+        realms.map(({ name }) => ({ realm: name, ownRealm: true })),
+      );
+    await setTenants(going, staying);
+    succeeded(t, await stack.up());
+    const before = await Promise.all([going.snapshot(), staying.snapshot()]);
+
+    const refused = async ({ exitCode, output }: CliResult) => {
+      t.not(exitCode, 0, output);
+      t.regex(output, /OwnedRealm::\S+" cannot be deleted\s+because it is protected/);
+      sameRealm(t, await Promise.all([going.snapshot(), staying.snapshot()]), before);
+    };
+    await setTenants(staying);
+    await refused(await stack.preview());
+    await refused(await stack.up());
+    await setTenants(going, staying);
+    await refused(await stack.destroy());
+    succeeded(t, await stack.preview("--expect-no-changes"));
+
+    await setTenants(staying);
+    await gone(t, going, await stack.up("--ignore-protect"));
+    sameRealm(t, await staying.snapshot(), before[1]);
+    await gone(t, staying, await stack.destroy("--ignore-protect"));
+  },
+);
+
+test.serial("on stack dev an owned realm is not protected", async (t) => {
+  const realm = new TestRealm(`t-${randomBytes(4).toString("hex")}`);
+  t.teardown(() => realm.delete().catch(() => undefined));
+  const folder = await keycloakPluginFolder();
+  const project = await TestProject.create({
+    env: { ...(folder && { PATH: `${folder}${path.delimiter}${process.env.PATH}` }) },
+  });
+  t.teardown(() => project.delete());
+  const stack = await project.stack("dev", { realm: realm.name, ownRealm: "true" });
+  succeeded(t, await stack.up());
+  await gone(t, realm, await stack.destroy());
+});
 
 async function gone(t: ExecutionContext, realm: TestRealm, destroyed: { exitCode: number; output: string }) {
   succeeded(t, destroyed);
