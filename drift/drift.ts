@@ -130,7 +130,7 @@ async function watch(stack: string, refresh: boolean): Promise<StackReport> {
   if (typeof refreshed === "string") {
     return failed(`Comparing ${foreign.join(", ")} with the live realm failed: ${refreshed}`);
   }
-  const environment = await localEnvironment(stack);
+  const environment = await localEnvironment(["--stack", stack]);
   const resources = report({
     plain: plain.steps,
     refreshed: refreshed?.steps,

@@ -1,23 +1,22 @@
 // The local environment points the Pulumi CLI at this clone's own state, passphrase and Keycloak, unless the caller has set
 // other ones. The neutral environment is for commands that must not touch anything of the caller's.
 
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { parseArgs } from "node:util";
+import { execa } from "execa";
 import { adminPassword, adminUser, basePath, localFolder, localKeycloakUrl } from "../keycloak/local.ts";
 import { compileCache, local, root, secretFile } from "../machine/folders.ts";
-import { engineBin, keycloakPluginFolder } from "./engine.ts";
+import { engineBin, keycloakPluginFolder, pulumi } from "./engine.ts";
 
 type Environment = Record<string, string | undefined>;
 
-/**
- * The caller's environment, completed for this clone.
- * @param stack the stack that the command names, if any
- */
-export async function localEnvironment(stack?: string): Promise<Environment> {
+/** The caller's environment, completed for this clone and for the command with these arguments. */
+export async function localEnvironment(args: string[]): Promise<Environment> {
   const given = process.env;
   const state = path.join(localFolder(), "state");
   await mkdir(state, { recursive: true, mode: 0o700 });
-  return {
+  const environment = {
     // Keeps `encryptionsalt` out of the tracked Pulumi.dev.yaml: see run.ts.
     PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true",
     PULUMI_SKIP_UPDATE_CHECK: "true",
@@ -26,18 +25,72 @@ export async function localEnvironment(stack?: string): Promise<Environment> {
     ...(given.PULUMI_CONFIG_PASSPHRASE === undefined && {
       PULUMI_CONFIG_PASSPHRASE_FILE: await secretFile(path.join(local, "passphrase")),
     }),
-    // Whoever names another server also names its credentials: the local base path and admin are not for it.
-    ...(!given.KEYCLOAK_URL &&
-      !(await namesKeycloak(stack)) && {
-        KEYCLOAK_URL: await localKeycloakUrl(),
-        KEYCLOAK_BASE_PATH: basePath,
-        KEYCLOAK_CLIENT_ID: "admin-cli",
-        KEYCLOAK_USER: adminUser,
-        KEYCLOAK_PASSWORD: await adminPassword(),
-      }),
     ...given,
     PATH: await toolPath(),
   };
+  // Whoever names another server also names its credentials: the local base path and admin are not for it.
+  if (given.KEYCLOAK_URL || !(await staysLocal(args, environment))) return environment;
+  return {
+    KEYCLOAK_URL: await localKeycloakUrl(),
+    KEYCLOAK_BASE_PATH: basePath,
+    KEYCLOAK_CLIENT_ID: "admin-cli",
+    KEYCLOAK_USER: adminUser,
+    KEYCLOAK_PASSWORD: await adminPassword(),
+    ...environment,
+  };
+}
+
+/**
+ * Does the command talk to no Keycloak but the local one? Both the configuration and, for `destroy` and `refresh`, the
+ * connection recorded in the state may name another. The CLI is asked, because it knows which stack is selected and where
+ * its configuration is. If it cannot say, the answer is no.
+ */
+async function staysLocal(args: string[], env: Environment): Promise<boolean> {
+  if (args.some((arg) => arg.includes("keycloak:url"))) return false;
+  const ask = async <Answer>(...command: string[]): Promise<Answer | undefined> => {
+    const all = [...command, ...whereabouts(args), "--non-interactive"];
+    const { failed, stdout } = await execa(pulumi, all, {
+      cwd: root,
+      env,
+      extendEnv: false,
+      stdin: "ignore",
+      reject: false,
+    });
+    return failed ? undefined : JSON.parse(stdout);
+  };
+  const [config, state] = await Promise.all([
+    ask<Record<string, { value?: string }>>("config", "--json"),
+    ask<{ deployment: { resources?: { type: string; inputs?: Record<string, unknown> }[] } }>(
+      "stack",
+      "export",
+    ),
+  ]);
+  if (!config || !state) return false;
+  const { "keycloak:url": configured } = config;
+  const named = [
+    // Encrypted, it has no value here.
+    configured && (configured.value ?? "encrypted"),
+    ...(state.deployment.resources ?? [])
+      .filter(({ type }) => type.startsWith("pulumi:providers:"))
+      .flatMap(({ inputs = {} }) => [inputs["keycloak:url"], inputs.url]),
+  ];
+  const here = await localKeycloakUrl();
+  return named.every((url) => !url || url === here);
+}
+
+/** The options that say which stack's configuration and state a command uses. */
+function whereabouts(args: string[]): string[] {
+  const options = {
+    cwd: { type: "string", short: "C" },
+    "config-file": { type: "string" },
+    stack: { type: "string", short: "s" },
+  } as const;
+  const { values } = parseArgs({ args, options, strict: false });
+  return Object.keys(options).flatMap((name) => {
+    const value = values[name];
+    // The CLI also takes `-s=NAME`.
+    return typeof value === "string" ? [`--${name}`, value.replace(/^=/, "")] : [];
+  });
 }
 
 /** The caller's environment without the caller's Keycloak, stacks and state. PULUMI_HOME stays: it has the plugins. */
@@ -46,14 +99,6 @@ export function neutralEnvironment(): Environment {
     ([name]) => name === "PULUMI_HOME" || !/^(PULUMI|KEYCLOAK|TEST_KEYCLOAK|KC)_/.test(name),
   );
   return Object.fromEntries(inherited);
-}
-
-/** Does the stack's configuration name its own Keycloak? */
-async function namesKeycloak(stack: string | undefined): Promise<boolean> {
-  if (stack === undefined) return false;
-  // In a shared backend the name may include organization and project.
-  const file = path.join(root, `Pulumi.${stack.split("/").at(-1)}.yaml`);
-  return /^\s+["']?keycloak:url["']?:/m.test(await readFile(file, "utf8").catch(() => ""));
 }
 
 /** PATH that starts with the pinned Node, the pinned Pulumi CLI and, if it was built here, the keycloak plugin. */

@@ -33,7 +33,7 @@ export async function runPulumi(args: string[], { onLine, signal }: PulumiOption
   };
   const result = await execa(pulumi, args, {
     cwd: root,
-    env: await localEnvironment(stackOf(args)),
+    env: await localEnvironment(args),
     extendEnv: false,
     reject: false,
     ...(onLine ? { stdin: "ignore", stdout: note, stderr: note } : { stdio: "inherit" }),
@@ -46,12 +46,6 @@ export async function runPulumi(args: string[], { onLine, signal }: PulumiOption
     throw new Error(result.originalMessage ?? "The Pulumi CLI failed.");
   const { exitCode = 130, stdout, stderr } = result;
   return { exitCode, stdout: `${stdout ?? ""}`, stderr: `${stderr ?? ""}` };
-}
-
-/** The stack that the arguments name. */
-function stackOf(args: string[]): string | undefined {
-  const at = args.findIndex((arg) => /^(--stack|-s)(=|$)/.test(arg));
-  return at < 0 ? undefined : (/=(.*)/.exec(args[at] ?? "")?.[1] ?? args[at + 1]);
 }
 
 const salt = /^encryptionsalt: .*\n?/m;
