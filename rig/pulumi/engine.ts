@@ -56,9 +56,16 @@ async function isEngine(folder: string, origin: string) {
 async function downloadEngine(folder: string, report: Report): Promise<string | undefined> {
   report(`Downloading Pulumi ${engineVersion}`);
   const launcher = require.resolve("pulumi/run.js");
-  const home = path.join(folder, "home");
+  const [home, temporary] = [`${folder}.home`, `${folder}.tmp`];
+  // The launcher writes the vendor's installer into a file with a predictable name and runs it.
+  await mkdir(temporary, { mode: 0o700 });
   const { failed, stderr, timedOut } = await execa(process.execPath, [launcher, "version"], {
-    env: { PULUMI_HOME: home, PULUMI_VERSION: engineVersion, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    env: {
+      PULUMI_HOME: home,
+      PULUMI_VERSION: engineVersion,
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      ...{ TMPDIR: temporary, TMP: temporary, TEMP: temporary },
+    },
     timeout: downloadLimit,
     stdin: "ignore",
     reject: false,
