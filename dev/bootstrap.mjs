@@ -2,7 +2,7 @@
 // is installed: it first installs the locked dependencies. One of them is the pinned Node, which then runs the script.
 
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readlinkSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -43,6 +43,12 @@ function packages(file) {
 
 /** Reports on stderr, because stdout belongs to the script. */
 async function install() {
+  const modules = path.join(root, "node_modules");
+  if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    throw new Error(
+      `${modules} is a link to ${readlinkSync(modules)}, where other packages are installed than package-lock.json names, and 'npm ci' would replace those: delete the link, then run this again.`,
+    );
+  }
   const start = Date.now();
   const seconds = () => `${Math.round((Date.now() - start) / 1000)} s`;
   const text = "Installing the locked dependencies …";
