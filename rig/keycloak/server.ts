@@ -13,6 +13,7 @@ import { lt } from "semver";
 import { cache, exists, fillOnce, type Report } from "../machine/folders.ts";
 import { endProcesses, listProcesses } from "../machine/processes.ts";
 import { fetchFromMaven } from "../packages/maven.ts";
+import { digests } from "./digests.ts";
 
 /** The release that `npm start` and the tests run, as compose.yaml names it. */
 export const keycloakVersion = /KEYCLOAK_VERSION:-([\d.]+)/.exec(
@@ -36,7 +37,7 @@ export async function ensureKeycloakDistribution(
     const artifact = `org.keycloak:keycloak-quarkus-dist:${version}:zip`;
     const work = `${fresh}.zip`;
     await mkdir(work);
-    await fetchFromMaven("unpack", artifact, work);
+    await fetchFromMaven("unpack", artifact, work, digests[version]);
     await rm(fresh, { recursive: true });
     await rename(path.join(work, `keycloak-${version}`), fresh);
   });

@@ -10,6 +10,8 @@ import { cache, exists, fillOnce } from "../machine/folders.ts";
 import { fetchFromMaven } from "../packages/maven.ts";
 
 const version = "7.0.3";
+const sha512 =
+  "25fef7f28e06bedfa54672370e0e4cfb5ef8041f1bd5abf2826ad022e5131bf1d3791314888a939f3fe25edbc28d28afffdd7125cfae16876ead0bf50c68351a";
 const admin = { dn: "cn=admin", password: "directory-admin" };
 const base = "dc=example,dc=org";
 
@@ -97,7 +99,7 @@ async function ensureJar(): Promise<string> {
     folder,
     (made) => exists(jarIn(made)),
     async (fresh) => {
-      await fetchFromMaven("copy", `com.unboundid:unboundid-ldapsdk:${version}:jar`, fresh);
+      await fetchFromMaven("copy", `com.unboundid:unboundid-ldapsdk:${version}:jar`, fresh, sha512);
       await rename(path.join(fresh, `unboundid-ldapsdk-${version}.jar`), jarIn(fresh));
     },
   );
