@@ -64,6 +64,41 @@ test.serial("below CX 4.10.1 there are no role and no role mappings", async (t) 
   t.deepEqual(childrenOf("old").toSorted(), ["old-audience", "old-password", "old-user"]);
 });
 
+test.serial("an empty argument means the default", async (t) => {
+  for (const [name, nothing] of [
+    ["text", ""],
+    ["output", pulumi.output("")],
+  ] as const) {
+    const cx = new ApisixEnablement(name, {
+      realm: "r",
+      client: nothing,
+      customerUsername: nothing,
+      customerPassword: "pw",
+      cxVersion: "",
+      apisixDiscoveryBase: nothing,
+      connection: "",
+    });
+    t.is((await value(cx.apisix)).discovery, "http://kc/auth/realms/r/.well-known/openid-configuration");
+    t.is(await value(cx.client), "cim");
+    t.is(await value(cx.roleId), `${name}-role-uuid`);
+    await value(cx.token);
+    const token = made.find((each) => each.name === `${name}-token`)?.inputs ?? {};
+    t.like(token, { client: "cim", username: "customer" });
+    t.false("apisixDiscoveryBase" in token || "connection" in token, JSON.stringify(token));
+  }
+});
+
+test.serial("an address that no realm's address can be made of is refused", (t) => {
+  for (const apisixDiscoveryBase of ["kc/auth", "https://admin:secret@kc/auth", "http://kc/realms/r"]) {
+    const { message } = t.throws(
+      () => new ApisixEnablement("c", { realm: "r", customerPassword: "pw", apisixDiscoveryBase }),
+      { instanceOf: pulumi.ResourceError },
+    );
+    t.regex(message, /^apisixDiscoveryBase must be Keycloak's address as APISIX reaches it/);
+    t.false(message.includes("secret"));
+  }
+});
+
 test.serial("an unknown cxVersion and a missing password are refused, and the error names them", (t) => {
   t.throws(() => new ApisixEnablement("a", { realm: "r", customerPassword: "pw", cxVersion: "banana" }), {
     message: /Unknown cxVersion 'banana'/,

@@ -1,5 +1,6 @@
 // The component: one realm, made ready for APISIX.
 import * as pulumi from "@pulumi/pulumi";
+import { addressShape, isAddress } from "./address.ts";
 import { type OpenidConnectPlugin, openidConnectPlugin } from "./apisix/openid-connect.ts";
 import { wantsRole } from "./cx-version.ts";
 import { Failure } from "./failure.ts";
@@ -13,7 +14,7 @@ import { RoleMappings } from "./resources/role-mappings.ts";
 import { TokenCheck, type VerifiedToken } from "./resources/token-check.ts";
 import { User } from "./resources/user.ts";
 
-/** Arguments of an {@link ApisixEnablement}. */
+/** Arguments of an {@link ApisixEnablement}. An empty text means the default. */
 export interface ApisixEnablementArgs {
   /**
    * Name of the realm; on a multi-tenant CX, the tenant's id. The realm must exist or be created by this program.
@@ -100,24 +101,28 @@ export class ApisixEnablement extends pulumi.ComponentResource {
    * @param name prefix of its children's names; the realm's name is a good choice
    * @param args the settings
    * @param options Pulumi's options for any component, for example `aliases`
-   * @throws pulumi.ResourceError if `cxVersion` is not a version, `customerPassword` is missing, or the stack keeps
-   * Keycloak's credentials in plain text.
+   * @throws pulumi.ResourceError if `cxVersion` is not a version, `apisixDiscoveryBase` not an address,
+   * `customerPassword` missing, or if the stack keeps Keycloak's credentials in plain text.
    */
   constructor(name: string, args: ApisixEnablementArgs, options?: pulumi.ComponentResourceOptions) {
     super("keycloak-apisix:index:ApisixEnablement", name, {}, options);
     const withRole = validated(this, args);
     const target: Target = {
       realm: onceItExists(args.realm, options),
-      client: onceItExists(args.client ?? "cim", options),
-      username: pulumi.output(args.customerUsername ?? "customer"),
-      password: pulumi.secret(args.customerPassword),
+      client: onceItExists(textOr("cim", args.client), options),
+      username: textOr("customer", args.customerUsername),
+      password: pulumi
+        .secret(args.customerPassword)
+        .apply((password) => password || refuse(this, missingPassword)),
+      apisixDiscoveryBase: discoveryBase(this, args),
+      connection: args.connection || undefined,
     };
-    const { realm, client } = target;
+    const { realm, client, apisixDiscoveryBase } = target;
     warnOfGuessablePassword(this, target);
 
     const { audience, ...others } = ensureObjects(this, name, target, args, withRole);
     const all = { audience, ...others };
-    const token = args.verifyToken === false ? undefined : verified(this, name, target, args, all).token;
+    const token = args.verifyToken === false ? undefined : verified(this, name, target, all).token;
 
     const outputs = {
       realm,
@@ -130,14 +135,9 @@ export class ApisixEnablement extends pulumi.ComponentResource {
       ),
       token: pulumi.output(token),
       apisix: pulumi
-        .all([realm, client, audience.clientSecret, audience.server, pulumi.output(args.apisixDiscoveryBase)])
-        .apply(([realmName, clientId, clientSecret, server, discoveryBase]) =>
-          openidConnectPlugin({
-            realm: realmName,
-            client: clientId,
-            clientSecret,
-            keycloak: discoveryBase ?? server,
-          }),
+        .all([realm, client, audience.clientSecret, audience.server, apisixDiscoveryBase])
+        .apply(([realmName, clientId, clientSecret, server, base = server]) =>
+          openidConnectPlugin({ realm: realmName, client: clientId, clientSecret, keycloak: base }),
         ),
     };
     Object.assign(this, outputs);
@@ -145,12 +145,14 @@ export class ApisixEnablement extends pulumi.ComponentResource {
   }
 }
 
-/** The realm, client and user that the children share. */
+/** What the children share. */
 interface Target {
   readonly realm: pulumi.Output<string>;
   readonly client: pulumi.Output<string>;
   readonly username: pulumi.Output<string>;
   readonly password: pulumi.Output<string>;
+  readonly apisixDiscoveryBase: pulumi.Output<string | undefined> | undefined;
+  readonly connection: string | undefined;
 }
 
 /** The ensured objects, by the names of the children. */
@@ -165,8 +167,8 @@ interface Ensured {
 function ensureObjects(
   parent: ApisixEnablement,
   name: string,
-  { realm, client, username, password }: Target,
-  { customerProfile: profile, connection }: ApisixEnablementArgs,
+  { realm, client, username, password, connection }: Target,
+  { customerProfile: profile }: ApisixEnablementArgs,
   withRole: boolean,
 ): Ensured {
   const after = (...dependsOn: pulumi.Resource[]) => ({ parent, dependsOn });
@@ -198,8 +200,7 @@ function ensureObjects(
 function verified(
   parent: ApisixEnablement,
   name: string,
-  { realm, client, username, password }: Target,
-  { apisixDiscoveryBase, connection }: ApisixEnablementArgs,
+  { realm, client, username, password, apisixDiscoveryBase, connection }: Target,
   objects: Ensured,
 ): TokenCheck {
   const dependsOn: EnsuredResource[] = Object.values(objects);
@@ -225,28 +226,45 @@ function verified(
  */
 function validated(component: ApisixEnablement, args: ApisixEnablementArgs): boolean {
   requireProvider(component);
-  const namespace = args.connection ?? "keycloak";
+  const namespace = args.connection || "keycloak";
   for (const key of ["password", "clientSecret"]) {
-    if (isPlaintextConfig(`${namespace}:${key}`)) {
-      throw new pulumi.ResourceError(
-        `${namespace}:${key} is in the clear, and would get into the state like that: set it again with 'pulumi config set --secret ${namespace}:${key}', or pass it by the environment.`,
-        component,
-        true,
-      );
-    }
-  }
-  if (!args.customerPassword) {
-    throw new pulumi.ResourceError(
-      'customerPassword is missing: it has no default; give the component a secret, for example config.requireSecret("customerPassword").',
+    if (!isPlaintextConfig(`${namespace}:${key}`)) continue;
+    refuse(
       component,
-      true,
+      `${namespace}:${key} is in the clear, and would get into the state like that: set it again with 'pulumi config set --secret ${namespace}:${key} --stack ${pulumi.getStack()}', or pass it by the environment.`,
     );
   }
+  if (!args.customerPassword) refuse(component, missingPassword);
   try {
-    return wantsRole(args.cxVersion);
+    return wantsRole(args.cxVersion || undefined);
   } catch (error) {
     throw error instanceof Failure ? new pulumi.ResourceError(error.message, component, true) : error;
   }
+}
+
+const missingPassword =
+  'customerPassword is missing: it has no default; give the component a secret, for example config.requireSecret("customerPassword").';
+
+function refuse(component: ApisixEnablement, message: string): never {
+  throw new pulumi.ResourceError(message, component, true);
+}
+
+function textOr(otherwise: string, value?: pulumi.Input<string>): pulumi.Output<string> {
+  return pulumi.output(value).apply((text) => text || otherwise);
+}
+
+/** @throws pulumi.ResourceError if it is not an address; at once, if it is known. */
+function discoveryBase(
+  component: ApisixEnablement,
+  { apisixDiscoveryBase: given }: ApisixEnablementArgs,
+): Target["apisixDiscoveryBase"] {
+  const checked = (text: string | undefined) => {
+    if (!text || isAddress(text)) return text || undefined;
+    return refuse(component, `apisixDiscoveryBase must be ${addressShape}.`);
+  };
+  if (typeof given === "object") return pulumi.output(given).apply(checked);
+  const known = checked(given);
+  return known === undefined ? undefined : pulumi.output(known);
 }
 
 function warnOfGuessablePassword(component: ApisixEnablement, { username, password }: Target): void {

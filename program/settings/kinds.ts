@@ -1,5 +1,6 @@
 // What a setting's value may be. Our own checks rather than a schema library's: their errors name the key as the user
 // wrote it and what belongs there, and never show a value that may hold a password.
+import { addressShape, isAddress } from "../../components/address.ts";
 
 export interface Kind<T> {
   /** The type that Pulumi.yaml declares. */
@@ -13,6 +14,12 @@ export const text: Kind<string> = {
   type: "string",
   shape: "a string, in quotes",
   accepts: (value) => typeof value === "string",
+};
+
+export const address: Kind<string> = {
+  type: "string",
+  shape: addressShape,
+  accepts: (value): value is string => typeof value === "string" && isAddress(value),
 };
 
 export const flag: Kind<boolean> = {
@@ -44,7 +51,11 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Pulumi.yaml has to give every setting a default. An empty one stands for none. */
+/** Pulumi.yaml has to give every setting a default. An empty one stands for none, and so does nothing after a key. */
 export function isEmpty(value: unknown): boolean {
-  return value === "" || ((isObject(value) || Array.isArray(value)) && Object.keys(value).length === 0);
+  return (
+    value === "" ||
+    value === null ||
+    ((isObject(value) || Array.isArray(value)) && Object.keys(value).length === 0)
+  );
 }

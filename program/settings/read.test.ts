@@ -57,6 +57,61 @@ test.serial("a tenant takes from the top level what it leaves out, and no more",
   ]);
 });
 
+test.serial("in a tenant, too, an empty value means the default", async (t) => {
+  const empty = { client: "", cxVersion: "", verifyToken: "", ownRealm: null, customerUsername: null };
+  const tenants = [
+    { realm: "a", ...empty, customerPassword: "", apisixDiscoveryBase: "", customerProfile: {} },
+  ];
+  const settings = await read(
+    {
+      client: "common",
+      customerUsername: "common",
+      cxVersion: "4.9.4",
+      verifyToken: "false",
+      ownRealm: "true",
+      apisixDiscoveryBase: "http://kc",
+      customerProfile: '{ "email": "a@b.example" }',
+      tenants: JSON.stringify(tenants),
+    },
+    { secrets: [] },
+  );
+  t.deepEqual(settings, [{ ...defaults, realm: "a" }]);
+});
+
+const addresses = {
+  good: ["http://kc", "https://kc.example.com/auth", "http://keycloak.ef-external.svc:8080/auth/"],
+  bad: [
+    "kc.example.com/auth",
+    "kc:8080",
+    "/auth",
+    "http:kc",
+    "ftp://kc/auth",
+    "https://admin:secret@kc/auth",
+    "http://kc/auth?",
+    "http://kc/auth#top",
+    "http://kc/auth realm",
+    " http://kc/auth",
+    "http://kc/auth/realms/expertflow",
+    "http://kc/auth/realms",
+  ],
+};
+
+test.serial("an address must be one that a realm's address can be made of", async (t) => {
+  for (const address of addresses.good) {
+    t.deepEqual(await read({ apisixDiscoveryBase: address }), [
+      { ...defaults, apisixDiscoveryBase: address },
+    ]);
+  }
+  for (const address of addresses.bad) {
+    const says = "apisixDiscoveryBase must be Keycloak's address as APISIX reaches it";
+    await configure({ apisixDiscoveryBase: address });
+    const { message } = t.throws(readSettings, { instanceOf: pulumi.RunError }, address);
+    t.true(message.startsWith(`keycloak-apisix:${says}`) && !message.includes("secret"), message);
+    await configure({ tenants: JSON.stringify([{ realm: "a", apisixDiscoveryBase: address }]) });
+    t.true(t.throws(readSettings).message.startsWith(`keycloak-apisix:tenants[0].${says}`), address);
+  }
+});
+
 const refused: [config: Record<string, string>, says: string][] = [
   [{ verifyToken: "perhaps" }, 'verifyToken must be a boolean, true or false, not "perhaps".'],
   [

@@ -19,8 +19,12 @@ export type Settings = Omit<Filled, "customerPassword"> & {
   readonly customerPassword: pulumi.Output<string>;
 };
 
-/** Looks up, and checks, what one place of the configuration sets. */
-type Place = <K extends RealmName>(name: K) => Values[K] | undefined;
+/**
+ * Looks up, and checks, what one place of the configuration sets. Undefined if the place leaves it out; an empty value
+ * means the default.
+ */
+type Place = <K extends RealmName>(name: K) => Given<Values[K]> | undefined;
+type Given<T> = { readonly value: T | undefined };
 
 const namespace = "keycloak-apisix";
 const secretCommand = `pulumi config set --secret ${namespace}:customerPassword`;
@@ -33,14 +37,14 @@ const guidePassword = "customer";
  */
 export function readSettings(): Settings[] {
   const config = new pulumi.Config(namespace);
-  const common: Place = (name) => ofTopLevel(name, config);
-  refusePlaintext("customerPassword", common("customerPassword"));
+  const common: Place = (name) => ({ value: ofTopLevel(name, config) });
+  refusePlaintext("customerPassword", ofTopLevel("customerPassword", config));
   const tenants = ofTopLevel("tenants", config);
   if (tenants === undefined) return [filled(common)];
   const all = tenants.map((tenant, index) => {
     const path = `tenants[${index}]`;
     const own = ofTenant(tenant, path);
-    refusePlaintext("tenants", own("customerPassword"));
+    refusePlaintext("tenants", own("customerPassword")?.value);
     return filled(common, own, `${path}.`);
   });
   const realms = all.map(({ realm }) => realm);
@@ -71,9 +75,12 @@ function ofTenant(tenant: unknown, path: string): Place {
   if (unknown !== undefined) {
     fail(path, `has an unknown key '${unknown}': a tenant takes ${realmNames.join(", ")}.`);
   }
-  const own: Place = (name) =>
-    Object.hasOwn(tenant, name) ? checked(name, `${path}.${name}`, tenant[name]) : undefined;
-  if (!own("realm")) fail(`${path}.realm`, "is missing: the tenant's id.");
+  const own: Place = (name) => {
+    if (!Object.hasOwn(tenant, name)) return undefined;
+    const value = tenant[name];
+    return { value: isEmpty(value) ? undefined : checked(name, `${path}.${name}`, value) };
+  };
+  if (!own("realm")?.value) fail(`${path}.realm`, "is missing: the tenant's id.");
   return own;
 }
 
@@ -85,12 +92,10 @@ function checked<K extends Name>(name: K, path: string, value: unknown): Values[
   fail(path, `must be ${shape}${shown}.`);
 }
 
-/** A tenant's empty value means the default, whatever the top level says. */
 function filled(common: Place, own: Place = () => undefined, path = ""): Settings {
-  const { customerPassword, ...rest } = eachSetting((name) => {
-    const [above, value = above] = [common(name), own(name)];
-    return value === undefined || isEmpty(value) ? rows[name].default : value;
-  });
+  const { customerPassword, ...rest } = eachSetting(
+    (name) => (own(name) ?? common(name))?.value ?? rows[name].default,
+  );
   const password = customerPassword ?? (isDevStack() ? guidePassword : undefined);
   if (password === undefined) {
     fail(`${path}customerPassword`, `is missing, and has no default: set it with '${secretCommand}'.`);

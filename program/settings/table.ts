@@ -1,7 +1,7 @@
 // Every setting of the program, and the only place that knows them: types, checks and error messages come from here,
 // and tests compare Pulumi.yaml and the table in README.md with it.
 
-import { attributes, count, flag, type Kind, realms, text } from "./kinds.ts";
+import { address, attributes, count, flag, type Kind, realms, text } from "./kinds.ts";
 
 interface Row<T = unknown> {
   readonly kind: Kind<T>;
@@ -69,7 +69,7 @@ const table = {
     description: "Fetch and verify a real token whenever something relevant was created or changed.",
   },
   apisixDiscoveryBase: {
-    kind: text,
+    kind: address,
     default: undefined,
     otherwise: "Keycloak's address",
     description: "Where APISIX reaches Keycloak, base path included, if not where Pulumi does.",
