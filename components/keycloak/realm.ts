@@ -1,8 +1,8 @@
 // One realm: what this project reads there, and how it writes.
 import type KeycloakAdminClient from "@keycloak/keycloak-admin-client";
 import { Failure, hasMeaning } from "../failure.ts";
+import { similar } from "../similar-names.ts";
 import type { KeycloakSession } from "./session.ts";
-import { similar } from "./similar-names.ts";
 
 export type ClientRepresentation = Awaited<ReturnType<KeycloakAdminClient["clients"]["find"]>>[number];
 export type UserRepresentation = Awaited<ReturnType<KeycloakAdminClient["users"]["find"]>>[number];

@@ -119,6 +119,15 @@ const refused: [config: Record<string, string>, says: string][] = [
     "customerProfile must be an object of profile attributes and their values, each a string.",
   ],
   [
+    { customerpassword: "secret" },
+    "customerpassword is not a setting. Settings with a similar name: 'customerPassword'. Correct the name, or take it " +
+      "out: npm run pulumi -- config rm customerpassword --stack dev",
+  ],
+  [
+    { banana: "yes" },
+    "banana is not a setting. Correct the name, or take it out: npm run pulumi -- config rm banana --stack dev",
+  ],
+  [
     { tenants: '[{ customerPassword: "secret" }]' },
     "tenants must be a list of objects, each with its 'realm'.",
   ],

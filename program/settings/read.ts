@@ -2,12 +2,14 @@
 
 import * as pulumi from "@pulumi/pulumi";
 import { isPlaintextConfig } from "../../components/pulumi-internals.ts";
+import { similar } from "../../components/similar-names.ts";
 import { isDevStack } from "../dev-stack.ts";
 import { isEmpty, isObject } from "./kinds.ts";
 import {
   type Filled,
   isRealmName,
   type Name,
+  names,
   type RealmName,
   realmNames,
   rows,
@@ -37,6 +39,7 @@ const guidePassword = "customer";
  */
 export function readSettings(): Settings[] {
   const config = new pulumi.Config(namespace);
+  refuseUnknown();
   const common: Place = (name) => ({ value: ofTopLevel(name, config) });
   refusePlaintext("customerPassword", ofTopLevel("customerPassword", config));
   const tenants = ofTopLevel("tenants", config);
@@ -51,6 +54,25 @@ export function readSettings(): Settings[] {
   const twice = realms.find((realm, index) => realms.indexOf(realm) !== index);
   if (twice !== undefined) fail("tenants", `names realm '${twice}' twice: each realm is one tenant.`);
   return all;
+}
+
+/** Whoever misspells a key would otherwise get its default. */
+function refuseUnknown(): void {
+  const keys = Object.keys(pulumi.runtime.allConfig()).filter((key) => key.startsWith(`${namespace}:`));
+  const known = new Set(names.map((name) => `${namespace}:${name}`));
+  const unknown = keys.find((key) => !known.has(key))?.slice(namespace.length + 1);
+  if (unknown === undefined) return;
+  const remove = command("config", "rm", unknown);
+  const suggested = similar("Settings", unknown, names);
+  fail(unknown, `is not a setting.${suggested} Correct the name, or take it out: ${remove}`);
+}
+
+/** A command as people run it in this clone. */
+function command(...args: string[]): string {
+  const quoted = [...args, "--stack", pulumi.getStack()].map((arg) =>
+    /^[\w-]+$/.test(arg) ? arg : `'${arg}'`,
+  );
+  return `npm run pulumi -- ${quoted.join(" ")}`;
 }
 
 function ofTopLevel<K extends Name>(name: K, config: pulumi.Config): Values[K] | undefined {
