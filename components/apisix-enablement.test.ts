@@ -64,6 +64,37 @@ test.serial("below CX 4.10.1 there are no role and no role mappings", async (t) 
   t.deepEqual(childrenOf("old").toSorted(), ["old-audience", "old-password", "old-user"]);
 });
 
+test.serial("without a customer there is only the mapper", async (t) => {
+  const api = new ApisixEnablement("api", { realm: "master", client: "multitenancy", customer: false });
+  t.is(await value(api.userId), undefined);
+  t.is(await value(api.token), undefined);
+  t.deepEqual(await value(api.adopted), { audience: false });
+  t.deepEqual(childrenOf("api"), ["api-audience"]);
+});
+
+test.serial("scope, lifespan and API users have their fixed names, and tokens of their own", async (t) => {
+  const more = new ApisixEnablement("more", {
+    realm: "r",
+    customerPassword: "pw",
+    gatewayScope: "cx-gateway",
+    accessTokenLifespan: 1800,
+    apiUsers: [{ username: "connector", password: "its own", roles: ["admin", "default"] }],
+  });
+  t.deepEqual((await value(more.apisix)).required_scopes, ["email", "profile", "cx-gateway"]);
+  t.deepEqual(Object.keys((await value(more.apiUsers)) ?? {}), ["connector"]);
+  await value(more.token);
+  const children = ["audience", "gateway-scope", "token-lifespan", "role"];
+  const ofUsers = ["", "connector-"].flatMap((who) =>
+    ["user", "password", "role-mappings", "token"].map((child) => `${who}${child}`),
+  );
+  t.deepEqual(
+    childrenOf("more").toSorted(),
+    [...children, ...ofUsers, "connector"].map((child) => `more-${child}`).toSorted(),
+  );
+  const token = made.find(({ name }) => name === "more-connector-token")?.inputs ?? {};
+  t.like(token, { username: "connector", roles: ["admin", "default"], gatewayScope: "cx-gateway" });
+});
+
 test.serial("an empty argument means the default", async (t) => {
   for (const [name, nothing] of [
     ["text", ""],

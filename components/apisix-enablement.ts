@@ -1,18 +1,16 @@
 // The component: one realm, made ready for APISIX.
 import * as pulumi from "@pulumi/pulumi";
-import { addressShape, isAddress } from "./address.ts";
+import { ApiUser } from "./api-user.ts";
 import { type OpenidConnectPlugin, openidConnectPlugin } from "./apisix/openid-connect.ts";
+import { addressOf, passwordOf, refuse, requireConnection, textOr } from "./arguments.ts";
 import { wantsRole } from "./cx-version.ts";
 import { Failure } from "./failure.ts";
-import { isPlaintextConfig, onceItExists } from "./pulumi-internals.ts";
+import { onceItExists } from "./pulumi-internals.ts";
 import { AudienceMapper } from "./resources/audience-mapper.ts";
-import { requireProvider } from "./resources/dynamic-resource.ts";
-import type { EnsuredResource } from "./resources/ensured.ts";
-import { Password } from "./resources/password.ts";
+import { GatewayScope } from "./resources/gateway-scope.ts";
 import { RealmRole } from "./resources/realm-role.ts";
-import { RoleMappings } from "./resources/role-mappings.ts";
-import { TokenCheck, type VerifiedToken } from "./resources/token-check.ts";
-import { User } from "./resources/user.ts";
+import type { VerifiedToken } from "./resources/token-check.ts";
+import { TokenLifespan } from "./resources/token-lifespan.ts";
 
 /** Arguments of an {@link ApisixEnablement}. An empty text means the default. */
 export interface ApisixEnablementArgs {
@@ -29,12 +27,24 @@ export interface ApisixEnablementArgs {
    */
   client?: pulumi.Input<string>;
   /**
+   * Is there a customer? If not, there are no user, role and role mappings, only the mapper: as for CX's tenant API,
+   * with realm `master` and client `multitenancy`.
+   * @default true
+   */
+  customer?: boolean;
+  /**
    * Username of the user that CX fetches its customers' tokens for.
    * @default "customer"
    */
   customerUsername?: pulumi.Input<string>;
-  /** That user's password, not temporary; always kept as a secret. */
-  customerPassword: pulumi.Input<string>;
+  /** That user's password, not temporary; always kept as a secret. Required unless `customer` is false. */
+  customerPassword?: pulumi.Input<string>;
+  /**
+   * Set the customer's password only if the user has none. Whoever changes it later has the last word: it is never set
+   * again, and a reset is no drift.
+   * @default false
+   */
+  keepCustomerPassword?: boolean;
   /**
    * Values for attributes of the realm's user profile: `email`, `firstName`, `lastName`, or the realm's own. A
    * given value is enforced. A required attribute without a value gets one that passes the profile's validators:
@@ -53,6 +63,18 @@ export interface ApisixEnablementArgs {
    */
   verifyToken?: boolean;
   /**
+   * Name of a client scope that this client alone has, and that the gateway requires. Up to APISIX 3.11, which checks
+   * no audience, it keeps out tokens of other clients. It is adopted or created, and a default scope of the client.
+   */
+  gatewayScope?: string;
+  /**
+   * How long the client's access tokens live, in seconds.
+   * @default what the client or the realm has
+   */
+  accessTokenLifespan?: number;
+  /** Further users that get tokens from this client: connectors, surveys. */
+  apiUsers?: readonly ApiUserOfRealm[];
+  /**
    * Where APISIX reaches Keycloak, base path included: `http://keycloak.ef-external.svc/auth` inside CX's cluster.
    * @default Keycloak's address as Pulumi uses it
    */
@@ -63,6 +85,18 @@ export interface ApisixEnablementArgs {
    * @default "keycloak"
    */
   connection?: string;
+}
+
+/** A user of a connector or a survey. */
+export interface ApiUserOfRealm {
+  /** Username; part of its resources' names. */
+  username: string;
+  /** The user's password, not temporary; always kept as a secret. */
+  password: pulumi.Input<string>;
+  /** Names of the realm roles to map; they must exist. */
+  roles?: readonly string[];
+  /** Values for attributes of the realm's user profile, as in {@link ApisixEnablementArgs.customerProfile}. */
+  profile?: pulumi.Input<Record<string, pulumi.Input<string>>>;
 }
 
 /** Realm role that CX 4.10.1 and newer expect the customer to have. */
@@ -84,14 +118,16 @@ export class ApisixEnablement extends pulumi.ComponentResource {
   declare readonly client: pulumi.Output<string>;
   /** Keycloak's id of the Audience mapper. */
   declare readonly audienceMapperId: pulumi.Output<string>;
-  /** Keycloak's id of the customer user. */
-  declare readonly userId: pulumi.Output<string>;
+  /** Keycloak's id of the customer user; undefined without a customer. */
+  declare readonly userId: pulumi.Output<string | undefined>;
   /** Keycloak's id of the realm role; undefined below CX 4.10.1. */
   declare readonly roleId: pulumi.Output<string | undefined>;
   /** By child (`audience`, `user`, …): true if the object existed before this stack. */
   declare readonly adopted: pulumi.Output<Record<string, boolean>>;
-  /** What was verified, never the token; undefined with `verifyToken: false`. */
+  /** What was verified, never the token; undefined with `verifyToken: false`, and without a customer. */
   declare readonly token: pulumi.Output<VerifiedToken | undefined>;
+  /** The same for each of `apiUsers`, by username; undefined without any. */
+  declare readonly apiUsers: pulumi.Output<Record<string, VerifiedToken | undefined> | undefined>;
   /**
    * The finished `openid-connect` plugin configuration for APISIX's routes; secret if it holds the client's secret.
    */
@@ -106,38 +142,103 @@ export class ApisixEnablement extends pulumi.ComponentResource {
    */
   constructor(name: string, args: ApisixEnablementArgs, options?: pulumi.ComponentResourceOptions) {
     super("keycloak-apisix:index:ApisixEnablement", name, {}, options);
-    const withRole = validated(this, args);
-    const target: Target = {
+    const withCustomer = args.customer !== false;
+    const withRole = wantsRoleOf(this, args) && withCustomer;
+    requireConnection(this, args.connection);
+    const connection = args.connection || undefined;
+    const target = {
       realm: onceItExists(args.realm, options),
       client: onceItExists(textOr("cim", args.client), options),
-      username: textOr("customer", args.customerUsername),
-      password: pulumi
-        .secret(args.customerPassword)
-        .apply((password) => password || refuse(this, missingPassword)),
-      apisixDiscoveryBase: discoveryBase(this, args),
-      connection: args.connection || undefined,
+      connection,
     };
-    const { realm, client, apisixDiscoveryBase } = target;
-    warnOfGuessablePassword(this, target);
+    const { realm, client } = target;
+    const apisixDiscoveryBase = addressOf(this, "apisixDiscoveryBase", args.apisixDiscoveryBase);
+    const child = { parent: this };
 
-    const { audience, ...others } = ensureObjects(this, name, target, args, withRole);
-    const all = { audience, ...others };
-    const token = args.verifyToken === false ? undefined : verified(this, name, target, all).token;
+    const audience = new AudienceMapper(`${name}-audience`, target, child);
+    const ofClient = {
+      audience,
+      ...(args.gatewayScope && {
+        "gateway-scope": new GatewayScope(
+          `${name}-gateway-scope`,
+          { ...target, scope: args.gatewayScope },
+          child,
+        ),
+      }),
+      ...(args.accessTokenLifespan !== undefined && {
+        "token-lifespan": new TokenLifespan(
+          `${name}-token-lifespan`,
+          { ...target, seconds: args.accessTokenLifespan },
+          child,
+        ),
+      }),
+    };
+    const role = withRole
+      ? new RealmRole(`${name}-role`, { realm, role: customerRole, connection }, child)
+      : undefined;
+    const common = {
+      ...target,
+      verifyToken: args.verifyToken,
+      gatewayScope: args.gatewayScope || undefined,
+      apisixDiscoveryBase,
+    };
+    const customer = withCustomer
+      ? new ApiUser(
+          name,
+          {
+            ...common,
+            username: textOr("customer", args.customerUsername),
+            password: passwordOf(this, "customerPassword", args.customerPassword),
+            keepPassword: args.keepCustomerPassword,
+            profile: args.customerProfile,
+            roles: role && mappedRoles,
+            ensuredRoles: [customerRole],
+            verifyAfter: [...Object.values(ofClient), ...(role ? [role] : [])],
+          },
+          // A role that a user still has is not removed, so destroy must remove the user first.
+          { parent: this, dependsOn: role },
+        )
+      : undefined;
+    const apiUsers = (args.apiUsers ?? []).map(
+      (user) =>
+        [
+          user.username,
+          new ApiUser(
+            `${name}-${user.username}`,
+            { ...common, ...user, verifyAfter: Object.values(ofClient) },
+            child,
+          ),
+        ] as const,
+    );
 
+    const adopted = Object.entries({ ...ofClient, ...(role && { role }) }).map(
+      ([key, object]): [string, pulumi.Output<boolean>] => [key, object.adopted],
+    );
     const outputs = {
       realm,
       client,
       audienceMapperId: audience.uuid,
-      userId: others.user.uuid,
-      roleId: pulumi.output(others.role?.uuid),
-      adopted: pulumi.output(
-        Object.fromEntries(Object.entries(all).map(([child, { adopted }]) => [child, adopted])),
+      userId: pulumi.output(customer?.userId),
+      roleId: pulumi.output(role?.uuid),
+      adopted: pulumi
+        .all([pulumi.output(Object.fromEntries(adopted)), pulumi.output(customer?.adopted)])
+        .apply(([ours, ofCustomer]) => ({ ...ours, ...ofCustomer })),
+      token: pulumi.output(customer?.token),
+      apiUsers: pulumi.output(
+        apiUsers.length > 0
+          ? Object.fromEntries(apiUsers.map(([username, { token }]) => [username, token]))
+          : undefined,
       ),
-      token: pulumi.output(token),
       apisix: pulumi
         .all([realm, client, audience.clientSecret, audience.server, apisixDiscoveryBase])
         .apply(([realmName, clientId, clientSecret, server, base = server]) =>
-          openidConnectPlugin({ realm: realmName, client: clientId, clientSecret, keycloak: base }),
+          openidConnectPlugin({
+            realm: realmName,
+            client: clientId,
+            clientSecret,
+            keycloak: base,
+            gatewayScope: args.gatewayScope || undefined,
+          }),
         ),
     };
     Object.assign(this, outputs);
@@ -145,135 +246,12 @@ export class ApisixEnablement extends pulumi.ComponentResource {
   }
 }
 
-/** What the children share. */
-interface Target {
-  readonly realm: pulumi.Output<string>;
-  readonly client: pulumi.Output<string>;
-  readonly username: pulumi.Output<string>;
-  readonly password: pulumi.Output<string>;
-  readonly apisixDiscoveryBase: pulumi.Output<string | undefined> | undefined;
-  readonly connection: string | undefined;
-}
-
-/** The ensured objects, by the names of the children. */
-interface Ensured {
-  readonly audience: AudienceMapper;
-  readonly user: User;
-  readonly password: Password;
-  readonly role?: RealmRole;
-  readonly "role-mappings"?: RoleMappings;
-}
-
-function ensureObjects(
-  parent: ApisixEnablement,
-  name: string,
-  { realm, client, username, password, connection }: Target,
-  { customerProfile: profile }: ApisixEnablementArgs,
-  withRole: boolean,
-): Ensured {
-  const after = (...dependsOn: pulumi.Resource[]) => ({ parent, dependsOn });
-  const audience = new AudienceMapper(`${name}-audience`, { realm, client, connection }, { parent });
-  const role = withRole
-    ? new RealmRole(`${name}-role`, { realm, role: customerRole, connection }, { parent })
-    : undefined;
-  const user = new User(
-    `${name}-user`,
-    { realm, username, profile, connection },
-    // A role that a user still has is not removed, so destroy must remove the user first.
-    after(...(role ? [role] : [])),
-  );
-  const passwordOfUser = new Password(
-    `${name}-password`,
-    { realm, username, password, client, connection },
-    after(user),
-  );
-  if (!role) return { audience, user, password: passwordOfUser };
-  const mappings = new RoleMappings(
-    `${name}-role-mappings`,
-    { realm, username, roles: mappedRoles, ensured: [customerRole], connection },
-    // The password carries the user's owner mark, so it comes first.
-    after(user, role, passwordOfUser),
-  );
-  return { audience, user, password: passwordOfUser, role, "role-mappings": mappings };
-}
-
-function verified(
-  parent: ApisixEnablement,
-  name: string,
-  { realm, client, username, password, apisixDiscoveryBase, connection }: Target,
-  objects: Ensured,
-): TokenCheck {
-  const dependsOn: EnsuredResource[] = Object.values(objects);
-  return new TokenCheck(
-    `${name}-token`,
-    {
-      realm,
-      client,
-      username,
-      password,
-      roles: objects.role ? mappedRoles : [],
-      apisixDiscoveryBase,
-      connection,
-      after: dependsOn.map(({ changedAt }) => changedAt),
-    },
-    { parent, dependsOn },
-  );
-}
-
-/**
- * Refuses bad arguments before any resource is registered.
- * @returns whether this CX release needs the role.
- */
-function validated(component: ApisixEnablement, args: ApisixEnablementArgs): boolean {
-  requireProvider(component);
-  const namespace = args.connection || "keycloak";
-  for (const key of ["password", "clientSecret"]) {
-    if (!isPlaintextConfig(`${namespace}:${key}`)) continue;
-    refuse(
-      component,
-      `${namespace}:${key} is in the clear, and would get into the state like that: set it again with 'pulumi config set --secret ${namespace}:${key} --stack ${pulumi.getStack()}', or pass it by the environment.`,
-    );
-  }
-  if (!args.customerPassword) refuse(component, missingPassword);
+/** @throws pulumi.ResourceError if `cxVersion` is not a version. */
+function wantsRoleOf(component: ApisixEnablement, { cxVersion }: ApisixEnablementArgs): boolean {
   try {
-    return wantsRole(args.cxVersion || undefined);
+    return wantsRole(cxVersion || undefined);
   } catch (error) {
-    throw error instanceof Failure ? new pulumi.ResourceError(error.message, component, true) : error;
+    if (error instanceof Failure) refuse(component, error.message);
+    throw error;
   }
-}
-
-const missingPassword =
-  'customerPassword is missing: it has no default; give the component a secret, for example config.requireSecret("customerPassword").';
-
-function refuse(component: ApisixEnablement, message: string): never {
-  throw new pulumi.ResourceError(message, component, true);
-}
-
-function textOr(otherwise: string, value?: pulumi.Input<string>): pulumi.Output<string> {
-  return pulumi.output(value).apply((text) => text || otherwise);
-}
-
-/** @throws pulumi.ResourceError if it is not an address; at once, if it is known. */
-function discoveryBase(
-  component: ApisixEnablement,
-  { apisixDiscoveryBase: given }: ApisixEnablementArgs,
-): Target["apisixDiscoveryBase"] {
-  const checked = (text: string | undefined) => {
-    if (!text || isAddress(text)) return text || undefined;
-    return refuse(component, `apisixDiscoveryBase must be ${addressShape}.`);
-  };
-  if (typeof given === "object") return pulumi.output(given).apply(checked);
-  const known = checked(given);
-  return known === undefined ? undefined : pulumi.output(known);
-}
-
-function warnOfGuessablePassword(component: ApisixEnablement, { username, password }: Target): void {
-  if (pulumi.getStack() === "dev") return;
-  pulumi.all([username, password]).apply(([name, secret]) => {
-    if (name.toLowerCase() !== secret.toLowerCase()) return;
-    void pulumi.log.warn(
-      `The password of user '${name}' is its username, which anybody can guess: set another one.`,
-      component,
-    );
-  });
 }

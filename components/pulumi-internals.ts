@@ -16,14 +16,25 @@ export function onceItExists(
   };
   const ids = (resources: Iterable<pulumi.Resource>) => pulumi.output(idsOf(resources, parent));
   const source = output.allResources?.().then(ids);
-  const awaited = pulumi
-    .output(dependsOn as pulumi.Input<object>)
-    .apply((given) => ids([given].flat() as pulumi.Resource[]));
+  const awaited = resourcesIn(dependsOn).apply(ids);
   const above = pulumi.CustomResource.isInstance(parent) ? parent.id : undefined;
   return pulumi.all([output, source, awaited, above]).apply(([known]) => known);
 }
 
+/** The resources of an option `dependsOn`. */
+export function resourcesIn(
+  dependsOn: pulumi.ResourceOptions["dependsOn"] = [],
+): pulumi.Output<pulumi.Resource[]> {
+  return pulumi
+    .output(dependsOn as pulumi.Input<object>)
+    .apply((given) => [given].flat().filter((each) => pulumi.Resource.isInstance(each)));
+}
+
+/** Ours look for the realm themselves, so they say nothing about whether it exists yet. */
+const ours = "pulumi-nodejs:dynamic/keycloak-apisix:";
+
 type Relatives = {
+  readonly __pulumiType?: string;
   readonly __childResources?: Set<pulumi.Resource>;
   readonly __parentResource?: pulumi.Resource;
 };
@@ -36,7 +47,8 @@ function idsOf(
   const ancestors = new Set<pulumi.Resource>();
   for (let each = parent; each; each = (each as Relatives).__parentResource) ancestors.add(each);
   const ids = (resource: pulumi.Resource): pulumi.Output<string>[] => {
-    if (pulumi.CustomResource.isInstance(resource)) return [resource.id];
+    if (pulumi.CustomResource.isInstance(resource))
+      return (resource as Relatives).__pulumiType?.startsWith(ours) ? [] : [resource.id];
     if (ancestors.has(resource)) return [];
     return [...((resource as Relatives).__childResources ?? [])].flatMap(ids);
   };

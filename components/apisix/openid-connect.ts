@@ -40,6 +40,8 @@ interface OpenidConnectSource {
   readonly clientSecret?: string;
   /** Where APISIX reaches Keycloak, base path included. */
   readonly keycloak: string;
+  /** Client scope that only this client can have. */
+  readonly gatewayScope?: string;
 }
 
 export function openidConnectPlugin(source: OpenidConnectSource): OpenidConnectPlugin {
@@ -55,7 +57,7 @@ export function openidConnectPlugin(source: OpenidConnectSource): OpenidConnectP
     set_access_token_header: false,
     set_userinfo_header: false,
     audience: [...new Set([source.client, "account", "realm-management"])],
-    required_scopes: ["email", "profile"],
+    required_scopes: ["email", "profile", ...(source.gatewayScope ? [source.gatewayScope] : [])],
     claim_validator: { audience: { match_with_client_id: true, required: true } },
   };
 }

@@ -50,9 +50,10 @@ export async function directGrant(
   username: string,
   password: string,
   lastFailure = 0,
+  scope = "openid",
 ): Promise<DirectGrant> {
   for (let attempt = 1; ; attempt += 1) {
-    const answer = await ask(realm, client, username, password);
+    const answer = await ask(realm, client, username, password, scope);
     if (answer.outcome !== "bad credentials") return answer;
     const [settings, user] = await Promise.all([realm.settings(), realm.user(username)]);
     if (!user || !settings.bruteForceProtected) return answer;
@@ -84,11 +85,12 @@ async function ask(
   client: ClientRepresentation,
   username: string,
   password: string,
+  scope: string,
 ): Promise<DirectGrant> {
   const { status, body } = await realm.session.ask(
     `Getting a token for user '${username}' at client '${client.clientId}' in realm '${realm.name}'`,
     `${realm.address}/protocol/openid-connect/token`,
-    { grant_type: "password", scope: "openid", username, password, ...clientCredentials(client) },
+    { grant_type: "password", scope, username, password, ...clientCredentials(client) },
   );
   if (status === 200 && typeof body.access_token === "string") {
     const text = (value: unknown) => (typeof value === "string" ? value : undefined);

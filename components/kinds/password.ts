@@ -225,13 +225,18 @@ async function mayStay(
   for (const clientId of [inputs.client, "admin-cli"]) {
     const client = await clientOrNone(realm, clientId);
     if (!client) continue;
-    const answer = await directGrant(realm, client, inputs.username, inputs.password, 0);
+    const answer = await directGrant(realm, client, inputs.username, inputs.password);
     if (answer.outcome === "token") {
       await endSession(realm, client, answer.tokens);
       return true;
     }
     if (answer.outcome === "not fully set up") return true;
-    if (answer.outcome === "bad credentials") return false;
+    if (answer.outcome === "bad credentials") {
+      if (answer.isCertain) return false;
+      throw new Failure(
+        `Checking the password of user '${inputs.username}' in realm '${realm.name}' failed: other logins of this user got in the way, so Keycloak's answer (${answer.said}) may not be about the password; run the command again.`,
+      );
+    }
     refusals.push(`client '${clientId}': ${answer.said}`);
   }
   if (isChanged) return false;

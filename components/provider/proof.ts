@@ -17,8 +17,8 @@ export interface Proof<Inputs extends KindInputs, Realm extends Place> {
   readonly required?: readonly (keyof Inputs & string)[];
   /** Name of the output that holds what was proven. */
   readonly output: string;
-  /** @throws Failure if it cannot be proven. */
-  run(realm: Realm, inputs: Inputs): Promise<object>;
+  /** @returns undefined if nothing could be proven, and that is no failure. @throws Failure if it is not so. */
+  run(realm: Realm, inputs: Inputs): Promise<object | undefined>;
 }
 
 /** The methods of a proof's dynamic provider. */

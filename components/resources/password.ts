@@ -10,6 +10,11 @@ export interface PasswordArgs extends EnsuredArgs {
    * clientId of a client that allows direct grants: a login with it checks whether the password is already correct.
    */
   client: pulumi.Input<string>;
+  /**
+   * Set the password only if the user has none. Whoever changes it later has the last word.
+   * @default false
+   */
+  keep?: pulumi.Input<boolean | undefined>;
 }
 
 /**

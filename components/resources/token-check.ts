@@ -11,6 +11,10 @@ export interface TokenCheckArgs extends EnsuredArgs {
   username: pulumi.Input<string>;
   /** The user's password; always kept as a secret. */
   password: pulumi.Input<string>;
+  /** True if the password is the business of others: then one that is not this one is only a warning. */
+  keep?: pulumi.Input<boolean | undefined>;
+  /** Client scope that the token must carry, and that no other client can have. */
+  gatewayScope?: pulumi.Input<string | undefined>;
   /** Realm roles that the token must carry. */
   roles: pulumi.Input<pulumi.Input<string>[]>;
   /** Where APISIX reaches Keycloak, base path included, if Pulumi uses another address. */
@@ -25,7 +29,7 @@ export interface TokenCheckArgs extends EnsuredArgs {
  */
 export class TokenCheck extends DynamicResource {
   /** What was verified; never the token. */
-  declare readonly token: pulumi.Output<VerifiedToken>;
+  declare readonly token: pulumi.Output<VerifiedToken | undefined>;
 
   constructor(name: string, args: TokenCheckArgs, options?: pulumi.CustomResourceOptions) {
     const { after, ...inputs } = given(args);

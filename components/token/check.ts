@@ -5,6 +5,7 @@ import { directGrant, endSession } from "../keycloak/direct-grant.ts";
 import type { Realm } from "../keycloak/realm.ts";
 import { beforeLogin } from "./before-login.ts";
 import { explainRefusal } from "./explain.ts";
+import { refusedToOthers } from "./gateway-scope.ts";
 import type { TokenCheckInputs } from "./inputs.ts";
 import { type VerifiedToken, verify } from "./verify.ts";
 
@@ -12,13 +13,21 @@ import { type VerifiedToken, verify } from "./verify.ts";
  * Fetches a token, verifies it, and ends its session.
  * @throws Failure that says why there was none, or why APISIX would not accept it.
  */
-async function run(realm: Realm, inputs: TokenCheckInputs): Promise<VerifiedToken> {
+async function run(realm: Realm, inputs: TokenCheckInputs): Promise<VerifiedToken | undefined> {
   const client = await realm.usableClient(inputs.client);
   const lastFailure = await beforeLogin(realm, inputs);
   const answer = await directGrant(realm, client, inputs.username, inputs.password, lastFailure);
+  if (inputs.keep && answer.outcome === "bad credentials") {
+    await realm.warn(
+      `Nothing is proven for user '${inputs.username}' in realm '${realm.name}': the user has another password than the configured one, and this stack leaves it to others (keepCustomerPassword).`,
+    );
+    return undefined;
+  }
   if (answer.outcome !== "token") throw await explainRefusal(realm, client, inputs, answer);
   try {
-    return await verify(realm, client, inputs, answer.tokens);
+    const verified = await verify(realm, client, inputs, answer.tokens);
+    if (inputs.gatewayScope) await refusedToOthers(realm, inputs, inputs.gatewayScope);
+    return verified;
   } finally {
     await endSession(realm, client, answer.tokens).catch((error) =>
       realm.warn(`${asFailure(error).message} The session ends by itself.`),
@@ -30,6 +39,7 @@ async function run(realm: Realm, inputs: TokenCheckInputs): Promise<VerifiedToke
 export const tokenCheck = {
   noun: "token",
   identity: ["realm", "client", "username"],
+  required: ["password"],
   output: "token",
   run,
 } as const;

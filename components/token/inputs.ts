@@ -6,6 +6,10 @@ export interface TokenCheckInputs extends KindInputs {
   readonly client: string;
   readonly username: string;
   readonly password: string;
+  /** True if the password is the business of others. */
+  readonly keep?: boolean;
+  /** Client scope that the token must carry, and that no other client can have. */
+  readonly gatewayScope?: string;
   /** Realm roles that the token must carry. */
   readonly roles: readonly string[];
   /** Where APISIX reaches Keycloak, base path included, if we use another address. */

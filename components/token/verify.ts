@@ -56,7 +56,8 @@ export async function verify(
   if (!audiencesOf(idToken.payload).includes(inputs.client))
     throw notAccepted(inputs, `the ID token's audience lacks '${inputs.client}'`);
   const scopes = scopesOf(payload);
-  const lacking = requiredScopes.filter((scope) => !scopes.includes(scope));
+  const required = inputs.gatewayScope ? [...requiredScopes, inputs.gatewayScope] : requiredScopes;
+  const lacking = required.filter((scope) => !scopes.includes(scope));
   if (lacking.length > 0) {
     throw notAccepted(
       inputs,

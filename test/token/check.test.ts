@@ -513,3 +513,47 @@ namesFixedAddress(
     );
   },
 );
+
+test.serial("the gateway's scope: the token must carry it, and no other client may get it", async (t) => {
+  const corner = await ready(t);
+  const { roleName: scope, realm } = corner;
+  const inputs = { gatewayScope: scope };
+  await t.throwsAsync(new Stack().up(corner.tokenCheck(inputs)), {
+    message: new RegExp(`its scope .* lacks '${scope}': make them default client scopes of client 'cim'`),
+  });
+  const declared = {
+    name: "gateway-scope",
+    kind: "gatewayScope",
+    inputs: { realm: realm.name, client: "cim", scope },
+  } as const;
+  const stack = new Stack();
+  t.teardown(() => stack.destroy());
+  await stack.up(declared, corner.tokenCheck(inputs));
+  t.true((stack.outs("token").token as { scopes: string[] }).scopes.includes(scope));
+  t.deepEqual(warned(), []);
+
+  const [other, scopes] = await Promise.all([
+    realm.client("admin-cli"),
+    realm.admin("GET", "/client-scopes"),
+  ]);
+  const { id } = scopes.find(({ name }: { name: string }) => name === scope);
+  const path = `/clients/${other.id}/optional-client-scopes/${id}`;
+  await realm.admin("PUT", path);
+  t.teardown(() => realm.admin("DELETE", path));
+  await t.throwsAsync(new Stack().up(corner.tokenCheck(inputs)), {
+    message: new RegExp(`client 'admin-cli' gets scope '${scope}' as well, so the gateway would let in`),
+  });
+});
+
+test.serial(
+  "a kept password that others have changed: nothing is proven, and that is no failure",
+  async (t) => {
+    const corner = await ready(t);
+    await corner.resetPassword("their own 4!");
+    const stack = new Stack();
+    await stack.up(corner.tokenCheck({ keep: true }));
+    t.is(stack.outs("token").token, undefined);
+    t.regex(warned().join("\n"), /^Nothing is proven for user .*leaves it to others/);
+    await t.throwsAsync(new Stack().up(corner.tokenCheck()), { message: /not the configured one/ });
+  },
+);

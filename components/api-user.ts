@@ -1,0 +1,156 @@
+// The component: a user that an API client logs in as, and the proof that it gets a token.
+import * as pulumi from "@pulumi/pulumi";
+import { addressOf, passwordOf, requireConnection, textOr } from "./arguments.ts";
+import { onceItExists, resourcesIn } from "./pulumi-internals.ts";
+import { EnsuredResource } from "./resources/ensured.ts";
+import { Password } from "./resources/password.ts";
+import { RoleMappings } from "./resources/role-mappings.ts";
+import { TokenCheck, type VerifiedToken } from "./resources/token-check.ts";
+import { User } from "./resources/user.ts";
+
+/** Arguments of an {@link ApiUser}. An empty text means the default. */
+export interface ApiUserArgs {
+  /** Name of the realm. It must exist, or be created by this program: then pass its output. */
+  realm: pulumi.Input<string>;
+  /**
+   * clientId of the client that the user's tokens come from. It must allow direct grants.
+   * @default "cim"
+   */
+  client?: pulumi.Input<string>;
+  /** Username; Keycloak keeps it in lower case. */
+  username: pulumi.Input<string>;
+  /** The user's password, not temporary; always kept as a secret. */
+  password: pulumi.Input<string>;
+  /**
+   * Set the password only if the user has none. Whoever changes it later has the last word: it is never set again, and
+   * a reset is no drift.
+   * @default false
+   */
+  keepPassword?: pulumi.Input<boolean>;
+  /** Values for attributes of the realm's user profile, as in {@link ApisixEnablementArgs.customerProfile}. */
+  profile?: pulumi.Input<Record<string, pulumi.Input<string>>>;
+  /**
+   * Names of the realm roles to map. They must exist, or be among `ensuredRoles`. It is a plain list, or undefined,
+   * because it decides whether there are role mappings at all.
+   */
+  roles?: readonly string[];
+  /** Those of the roles that this program ensures itself, so that a preview does not miss them. */
+  ensuredRoles?: readonly string[];
+  /**
+   * Fetch and verify a real token whenever something relevant was created or changed.
+   * @default true
+   */
+  verifyToken?: boolean;
+  /** Client scope that the token must carry, and that no other client can have. */
+  gatewayScope?: pulumi.Input<string>;
+  /** Resources that the token needs as well, such as an Audience mapper: it is verified after them, and again if they change. */
+  verifyAfter?: readonly pulumi.Resource[];
+  /**
+   * Where APISIX reaches Keycloak, base path included.
+   * @default Keycloak's address as Pulumi uses it
+   */
+  apisixDiscoveryBase?: pulumi.Input<string | undefined>;
+  /**
+   * Config namespace of the connection to Keycloak. This is only its name, never credentials.
+   * @default "keycloak"
+   */
+  connection?: string;
+}
+
+/**
+ * A user that something other than a person logs in as: the customer of a web channel, a connector, a survey. User,
+ * password and role mappings are each adopted if they exist and created if they do not. A real token proves the
+ * result, with `verifyAfter`, also after a change of something else that the token needs.
+ *
+ * @example
+ * new ApiUser("connector", { realm: "expertflow", username: "connector", password, roles: ["admin", "default"] });
+ */
+export class ApiUser extends pulumi.ComponentResource {
+  /** Keycloak's id of the user. */
+  declare readonly userId: pulumi.Output<string>;
+  /** By child (`user`, `password`, `role-mappings`): true if the object existed before this stack. */
+  declare readonly adopted: pulumi.Output<Record<string, boolean>>;
+  /** What was verified, never the token; undefined with `verifyToken: false`. */
+  declare readonly token: pulumi.Output<VerifiedToken | undefined>;
+
+  /**
+   * @param name prefix of its children's names
+   * @param args the settings
+   * @param options Pulumi's options for any component
+   * @throws pulumi.ResourceError if the password is missing, an address is none, or if the stack keeps Keycloak's
+   * credentials in plain text.
+   */
+  constructor(name: string, args: ApiUserArgs, options: pulumi.ComponentResourceOptions = {}) {
+    super("keycloak-apisix:index:ApiUser", name, {}, options);
+    requireConnection(this, args.connection);
+    const { roles, keepPassword: keep, gatewayScope } = args;
+    const common = {
+      realm: onceItExists(args.realm, options),
+      username: pulumi.output(args.username),
+      connection: args.connection || undefined,
+    };
+    const client = onceItExists(textOr("cim", args.client), options);
+    const password = passwordOf(this, "password", args.password);
+    warnOfGuessablePassword(this, common.username, password);
+
+    const earlier = resourcesIn(options.dependsOn);
+    const after = (...dependsOn: readonly pulumi.Resource[]) => ({
+      parent: this,
+      dependsOn: earlier.apply((all) => [...all, ...dependsOn]),
+    });
+    const user = new User(`${name}-user`, { ...common, profile: args.profile }, after());
+    const ofUser = new Password(`${name}-password`, { ...common, password, client, keep }, after(user));
+    const mappings =
+      roles &&
+      new RoleMappings(
+        `${name}-role-mappings`,
+        { ...common, roles: [...roles], ensured: [...(args.ensuredRoles ?? [])] },
+        // The password carries the user's owner mark, so it comes first.
+        after(user, ofUser),
+      );
+    const ensured = { user, password: ofUser, ...(mappings && { "role-mappings": mappings }) };
+    const { verifyAfter = [] } = args;
+    const proven = [...verifyAfter, ...Object.values(ensured)];
+    const token =
+      args.verifyToken === false
+        ? undefined
+        : new TokenCheck(
+            `${name}-token`,
+            {
+              ...common,
+              client,
+              password,
+              keep,
+              gatewayScope,
+              roles: [...(roles ?? [])],
+              apisixDiscoveryBase: addressOf(this, "apisixDiscoveryBase", args.apisixDiscoveryBase),
+              after: proven.flatMap((each) => (each instanceof EnsuredResource ? [each.changedAt] : [])),
+            },
+            after(...proven),
+          ).token;
+    const outputs = {
+      userId: user.uuid,
+      adopted: pulumi.output(
+        Object.fromEntries(Object.entries(ensured).map(([child, { adopted }]) => [child, adopted])),
+      ),
+      token: pulumi.output(token),
+    };
+    Object.assign(this, outputs);
+    this.registerOutputs(outputs);
+  }
+}
+
+function warnOfGuessablePassword(
+  component: ApiUser,
+  username: pulumi.Output<string>,
+  password: pulumi.Output<string>,
+): void {
+  if (pulumi.getStack() === "dev") return;
+  pulumi.all([username, password]).apply(([name, secret]) => {
+    if (name?.toLowerCase() !== secret.toLowerCase()) return;
+    void pulumi.log.warn(
+      `The password of user '${name}' is its username, which anybody can guess: set another one.`,
+      component,
+    );
+  });
+}
