@@ -96,7 +96,7 @@ export interface ObjectKind<Inputs extends KindInputs, Live extends LiveObject, 
   extends Common<Inputs, Live, Realm> {
   readonly partOf?: undefined;
   create(realm: Realm, inputs: Inputs, fields: Fields, mark: string): Promise<void>;
-  remove(realm: Realm, live: Live): Promise<void>;
+  remove(realm: Realm, live: Live, inputs: Inputs): Promise<void>;
   /** Who else uses the object, in words, so that it must not be removed. */
   usedBy?(realm: Realm, live: Live): Promise<string | undefined>;
 }

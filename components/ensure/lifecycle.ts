@@ -168,7 +168,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     // Finding out who uses it takes a request, which is made only if it would be removed.
     if (decision.remove && live && kind.partOf === undefined) {
       const usedBy = await kind.usedBy?.(realm, live);
-      if (usedBy === undefined) await kind.remove(realm, live);
+      if (usedBy === undefined) await kind.remove(realm, live, inputs);
       else decision = release({ ...facts, usedBy });
     }
     holders.remove(inputs.realm, kind.noun, ownership);
