@@ -17,9 +17,14 @@ export function requireConnection(component: pulumi.Resource, connection: string
     if (!isPlaintextConfig(`${namespace}:${key}`)) continue;
     refuse(
       component,
-      `${namespace}:${key} is in the clear, and would get into the state like that: set it again with 'pulumi config set --secret ${namespace}:${key} --stack ${pulumi.getStack()}', or pass it by the environment.`,
+      `${namespace}:${key} is in the clear, and would get into the state like that: pass it by the environment, or encrypt it with ${pulumiCommand()} config set --secret ${namespace}:${key} --stack ${pulumi.getStack()}`,
     );
   }
+}
+
+/** In a clone of this repository npm runs the CLI, and says so. */
+function pulumiCommand(): string {
+  return process.env.npm_package_name === "keycloak-apisix" ? "npm run pulumi --" : "pulumi";
 }
 
 export function textOr(otherwise: string, value?: pulumi.Input<string>): pulumi.Output<string> {

@@ -57,9 +57,13 @@ function idsOf(
 
 /** Does the stack keep this config key in plain text? False if it is a secret, or not in the stack's file. */
 export function isPlaintextConfig(key: string): boolean {
-  const { allConfig, isConfigSecret } = pulumi.runtime as typeof pulumi.runtime & {
+  return pulumi.runtime.allConfig()[key] !== undefined && isSecretConfig(key) === false;
+}
+
+/** Does the stack encrypt this config key, or something in it? Undefined if the SDK cannot tell. */
+export function isSecretConfig(key: string): boolean | undefined {
+  const { isConfigSecret } = pulumi.runtime as typeof pulumi.runtime & {
     isConfigSecret?: (key: string) => boolean;
   };
-  if (typeof isConfigSecret !== "function") return false;
-  return allConfig()[key] !== undefined && !isConfigSecret(key);
+  return isConfigSecret?.(key);
 }

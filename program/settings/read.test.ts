@@ -1,4 +1,7 @@
 // The settings that each realm gets, and the errors about wrong ones.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import test from "ava";
 import { readSettings } from "./read.ts";
@@ -153,13 +156,59 @@ for (const [config, says] of refused) {
 }
 
 test.serial("elsewhere than on stack dev a password must be given, and as a secret", async (t) => {
-  await configure({}, { stack: "production" });
-  t.throws(readSettings, { message: /^keycloak-apisix:customerPassword is missing, .*--secret/ });
-  await configure({ customerPassword: "customer" }, { stack: "production", secrets: [] });
-  t.throws(readSettings, { message: /^keycloak-apisix:customerPassword holds a password in the clear/ });
+  const set = (what: string) => `npm run pulumi -- config set --secret ${what} --stack production`;
+  const refusedFor = async (config: Record<string, string>, secrets: string[], message: string) => {
+    await configure(config, { stack: "production", secrets });
+    t.throws(readSettings, { message: `keycloak-apisix:${message}` });
+  };
   const tenants = JSON.stringify([{ realm: "a", customerPassword: "customer" }]);
-  await configure({ tenants }, { stack: "production", secrets: [] });
-  t.throws(readSettings, { message: /^keycloak-apisix:tenants holds a password in the clear/ });
+  const missing = `customerPassword is missing, and has no default: set it with ${set("customerPassword")}`;
+  await refusedFor({}, [], missing);
+  await refusedFor({ tenants: '[{ "realm": "a" }]' }, [], `tenants[0].${missing}`);
+  await refusedFor(
+    { customerPassword: "customer", tenants: '[{ "realm": "a", "customerPassword": "" }]' },
+    secretsAllowed,
+    `tenants[0].customerPassword is missing, and has no default: set it with ${set("--path 'tenants[0].customerPassword'")}`,
+  );
+  const encrypt = (what: string) => `${what} is in the clear: encrypt it with ${set(what)}`;
+  await refusedFor({ customerPassword: "customer" }, [], encrypt("customerPassword"));
+  await refusedFor({ tenants }, [], encrypt("tenants"));
   await configure({ customerPassword: "customer" }, { stack: "dev", secrets: [] });
   t.notThrows(readSettings);
+});
+
+test.serial("a password in the clear is found beside an encrypted one", async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), "stack-file-"));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const file = path.join(folder, "Pulumi.production.yaml");
+  process.env.PULUMI_OPTION_CONFIG_FILE = file;
+  t.teardown(() => delete process.env.PULUMI_OPTION_CONFIG_FILE);
+  const tenants = ["a", "b"].map((realm) => ({ realm, customerPassword: `password of ${realm}` }));
+  await configure({ tenants: JSON.stringify(tenants) }, { stack: "production" });
+  const encrypted = { customerPassword: { secure: "v1:…" } };
+  for (const key of ["keycloak-apisix:tenants", "tenants"]) {
+    const write = (second: object) =>
+      writeFile(file, JSON.stringify({ config: { [key]: [encrypted, second] } }));
+    await write(tenants[1] ?? {});
+    t.throws(readSettings, {
+      message: `keycloak-apisix:tenants[1].customerPassword is in the clear: encrypt it with npm run pulumi -- config set --secret --path 'tenants[1].customerPassword' --stack production --config-file ${file}`,
+    });
+    await write(encrypted);
+    t.notThrows(readSettings);
+  }
+});
+
+test.serial("a profile is a secret if the configuration holds a secret where it stands", async (t) => {
+  const customerProfile = '{ "email": "a@b.example" }';
+  const tenants = '[{ "realm": "a" }, { "realm": "b", "customerProfile": { "email": "b@b.example" } }]';
+  const areSecret = async (...secrets: string[]) => {
+    await configure(
+      { customerProfile, tenants },
+      { secrets: secrets.map((key) => `keycloak-apisix:${key}`) },
+    );
+    return Promise.all(readSettings().map((each) => pulumi.isSecret(pulumi.output(each.customerProfile))));
+  };
+  t.deepEqual(await areSecret(), [false, false]);
+  t.deepEqual(await areSecret("customerProfile"), [true, false]);
+  t.deepEqual(await areSecret("tenants"), [false, true]);
 });

@@ -1,10 +1,11 @@
 // Reads the stack's configuration: one set of settings for the top level's realm, or one for each tenant.
 
 import * as pulumi from "@pulumi/pulumi";
-import { isPlaintextConfig } from "../../components/pulumi-internals.ts";
+import { isPlaintextConfig, isSecretConfig } from "../../components/pulumi-internals.ts";
 import { similar } from "../../components/similar-names.ts";
 import { isDevStack } from "../dev-stack.ts";
 import { isEmpty, isObject } from "./kinds.ts";
+import { inStackFile, namedFile } from "./stack-file.ts";
 import {
   type Filled,
   isRealmName,
@@ -17,8 +18,9 @@ import {
 } from "./table.ts";
 
 /** Settings of one realm; table.ts describes each. */
-export type Settings = Omit<Filled, "customerPassword"> & {
+export type Settings = Omit<Filled, "customerPassword" | "customerProfile"> & {
   readonly customerPassword: pulumi.Output<string>;
+  readonly customerProfile: pulumi.Input<Values["customerProfile"]> | undefined;
 };
 
 /**
@@ -29,7 +31,6 @@ type Place = <K extends RealmName>(name: K) => Given<Values[K]> | undefined;
 type Given<T> = { readonly value: T | undefined };
 
 const namespace = "keycloak-apisix";
-const secretCommand = `pulumi config set --secret ${namespace}:customerPassword`;
 
 const guidePassword = "customer";
 
@@ -47,7 +48,7 @@ export function readSettings(): Settings[] {
   const all = tenants.map((tenant, index) => {
     const path = `tenants[${index}]`;
     const own = ofTenant(tenant, path);
-    refusePlaintext("tenants", own("customerPassword")?.value);
+    refusePlaintext(`${path}.customerPassword`, own("customerPassword")?.value);
     return filled(common, own, `${path}.`);
   });
   const realms = all.map(({ realm }) => realm);
@@ -67,12 +68,16 @@ function refuseUnknown(): void {
   fail(unknown, `is not a setting.${suggested} Correct the name, or take it out: ${remove}`);
 }
 
+/** It asks for the value. */
+function encryptCommand(path: string): string {
+  return command("config", "set", "--secret", ...(path.includes(".") ? ["--path"] : []), path);
+}
+
 /** A command as people run it in this clone. */
 function command(...args: string[]): string {
-  const quoted = [...args, "--stack", pulumi.getStack()].map((arg) =>
-    /^[\w-]+$/.test(arg) ? arg : `'${arg}'`,
-  );
-  return `npm run pulumi -- ${quoted.join(" ")}`;
+  const file = namedFile();
+  const all = [...args, "--stack", pulumi.getStack(), ...(file ? ["--config-file", file] : [])];
+  return `npm run pulumi -- ${all.map((arg) => (/^[\w./-]+$/.test(arg) ? arg : `'${arg}'`)).join(" ")}`;
 }
 
 function ofTopLevel<K extends Name>(name: K, config: pulumi.Config): Values[K] | undefined {
@@ -115,14 +120,21 @@ function checked<K extends Name>(name: K, path: string, value: unknown): Values[
 }
 
 function filled(common: Place, own: Place = () => undefined, path = ""): Settings {
-  const { customerPassword, ...rest } = eachSetting(
+  const { customerPassword, customerProfile, ...rest } = eachSetting(
     (name) => (own(name) ?? common(name))?.value ?? rows[name].default,
   );
   const password = customerPassword ?? (isDevStack() ? guidePassword : undefined);
   if (password === undefined) {
-    fail(`${path}customerPassword`, `is missing, and has no default: set it with '${secretCommand}'.`);
+    // A tenant that leaves it empty on purpose would not take it from the top level.
+    const encrypt = encryptCommand(own("customerPassword") ? `${path}customerPassword` : "customerPassword");
+    fail(`${path}customerPassword`, `is missing, and has no default: set it with ${encrypt}`);
   }
-  return { ...rest, customerPassword: pulumi.secret(password) };
+  const isSecret = isSecretConfig(`${namespace}:${own("customerProfile") ? "tenants" : "customerProfile"}`);
+  return {
+    ...rest,
+    customerPassword: pulumi.secret(password),
+    customerProfile: customerProfile && isSecret ? pulumi.secret(customerProfile) : customerProfile,
+  };
 }
 
 /** `Object.fromEntries` forgets which value belongs to which name; the type of `choose` has made sure of it. */
@@ -130,10 +142,15 @@ function eachSetting(choose: <K extends RealmName>(name: K) => Filled[K]): Fille
   return Object.fromEntries(realmNames.map((name) => [name, choose(name)])) as Filled;
 }
 
-function refusePlaintext(key: "customerPassword" | "tenants", password: string | undefined): void {
-  const isDevDefault = isDevStack() && password === guidePassword;
-  if (password === undefined || isDevDefault || !isPlaintextConfig(`${namespace}:${key}`)) return;
-  fail(key, `holds a password in the clear: set it again with --secret (${secretCommand}).`);
+/** Refuses a password that is in the clear, even beside encrypted ones. */
+function refusePlaintext(path: string, password: string | undefined): void {
+  if (password === undefined || (isDevStack() && password === guidePassword)) return;
+  const [key = path] = path.split("[");
+  const isInFile = inStackFile(namespace, path) === password;
+  if (!isInFile && !isPlaintextConfig(`${namespace}:${key}`)) return;
+  // Where the list is not in the file as a list, no value can be encrypted by itself.
+  const at = isInFile ? path : key;
+  fail(at, `is in the clear: encrypt it with ${encryptCommand(at)}`);
 }
 
 function fail(path: string, problem: string): never {

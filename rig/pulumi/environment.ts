@@ -16,6 +16,7 @@ export async function localEnvironment(args: string[]): Promise<Environment> {
   const given = process.env;
   const state = path.join(localFolder(), "state");
   await mkdir(state, { recursive: true, mode: 0o700 });
+  const { cwd = "", configFile } = whereabouts(args);
   const environment = {
     // Keeps `encryptionsalt` out of the tracked Pulumi.dev.yaml: see run.ts.
     PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true",
@@ -26,6 +27,8 @@ export async function localEnvironment(args: string[]): Promise<Environment> {
       PULUMI_CONFIG_PASSPHRASE_FILE: await secretFile(path.join(local, "passphrase")),
     }),
     ...given,
+    // The program looks into that file, too.
+    ...(configFile && { PULUMI_OPTION_CONFIG_FILE: path.resolve(root, cwd, configFile) }),
     PATH: await toolPath(),
   };
   // Whoever names another server also names its credentials: the local base path and admin are not for it.
@@ -47,9 +50,10 @@ export async function localEnvironment(args: string[]): Promise<Environment> {
  */
 async function staysLocal(args: string[], env: Environment): Promise<boolean> {
   if (args.some((arg) => arg.includes("keycloak:url"))) return false;
+  const { cwd, stack } = whereabouts(args);
   const ask = async <Answer>(...command: string[]): Promise<Answer | undefined> => {
-    const all = [...command, ...whereabouts(args), "--non-interactive"];
-    const { failed, stdout } = await execa(pulumi, all, {
+    const where = [...(cwd ? ["--cwd", cwd] : []), ...(stack ? ["--stack", stack] : [])];
+    const { failed, stdout } = await execa(pulumi, [...command, ...where, "--non-interactive"], {
       cwd: root,
       env,
       extendEnv: false,
@@ -78,19 +82,17 @@ async function staysLocal(args: string[], env: Environment): Promise<boolean> {
   return named.every((url) => !url || url === here);
 }
 
-/** The options that say which stack's configuration and state a command uses. */
-function whereabouts(args: string[]): string[] {
+/** Which stack's configuration and state the arguments name. */
+function whereabouts(args: string[]): { cwd?: string; configFile?: string; stack?: string } {
   const options = {
     cwd: { type: "string", short: "C" },
     "config-file": { type: "string" },
     stack: { type: "string", short: "s" },
   } as const;
-  const { values } = parseArgs({ args, options, strict: false });
-  return Object.keys(options).flatMap((name) => {
-    const value = values[name];
-    // The CLI also takes `-s=NAME`.
-    return typeof value === "string" ? [`--${name}`, value.replace(/^=/, "")] : [];
-  });
+  const { cwd, stack, "config-file": configFile } = parseArgs({ args, options, strict: false }).values;
+  // The CLI also takes `-s=NAME`.
+  const text = (value: unknown) => (typeof value === "string" ? value.replace(/^=/, "") : undefined);
+  return { cwd: text(cwd), configFile: text(configFile), stack: text(stack) };
 }
 
 /** The caller's environment without the caller's Keycloak, stacks and state. PULUMI_HOME stays: it has the plugins. */
