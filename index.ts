@@ -17,9 +17,9 @@ const all = await Promise.all(
 );
 
 export const enablements = Object.fromEntries(
-  all.map(([name, { realm, client, audienceMapperId, userId, roleId, adopted, token, apisix }]) => [
+  all.map(([name, { realm, client, audienceMapperId, userId, roleId, adopted, token, apiUsers, apisix }]) => [
     name,
-    { realm, client, audienceMapperId, userId, roleId, adopted, token, apisix },
+    { realm, client, audienceMapperId, userId, roleId, adopted, token, apiUsers, apisix },
   ]),
 );
 

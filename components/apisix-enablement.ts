@@ -68,7 +68,7 @@ export interface ApisixEnablementArgs {
    */
   gatewayScope?: string;
   /**
-   * How long the client's access tokens live, in seconds.
+   * How long the client's access tokens live, in seconds; 0 leaves that as it is.
    * @default what the client or the realm has
    */
   accessTokenLifespan?: number;
@@ -165,7 +165,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
           child,
         ),
       }),
-      ...(args.accessTokenLifespan !== undefined && {
+      ...(args.accessTokenLifespan && {
         "token-lifespan": new TokenLifespan(
           `${name}-token-lifespan`,
           { ...target, seconds: args.accessTokenLifespan },

@@ -11,9 +11,10 @@ export function similar(what: string, wanted: string, names: readonly string[]):
     .map((name) => {
       const candidate = name.toLowerCase();
       const contained = target !== "" && (candidate.includes(target) || target.includes(candidate));
-      return { name, distance: contained ? 0 : leven(candidate, target) };
+      const distance = leven(candidate, target);
+      return { name, distance, isClose: contained || distance <= Math.max(2, Math.floor(target.length / 3)) };
     })
-    .filter(({ distance }) => distance <= Math.max(2, Math.floor(target.length / 3)))
+    .filter(({ isClose }) => isClose)
     .sort((a, b) => a.distance - b.distance || a.name.localeCompare(b.name))
     .slice(0, 5)
     .map(({ name }) => `'${name}'`);

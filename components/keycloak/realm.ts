@@ -278,6 +278,13 @@ export class Realm {
     return role?.id && role.name ? { ...role, id: role.id, name: role.name } : undefined;
   }
 
+  async realmRoleNames(): Promise<string[]> {
+    const roles = await this.#read("Listing the realm roles", () =>
+      this.admin.roles.find({ realm: this.name }),
+    );
+    return roles.flatMap(({ name }) => name ?? []);
+  }
+
   /** Clients, client scopes, groups, roles and identity providers in one answer; no users, and no secrets. */
   export(): Promise<RealmRepresentation> {
     return this.#read("Reading who uses a role (partial export)", () =>

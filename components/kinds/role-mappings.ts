@@ -3,6 +3,7 @@
 import type { KindInputs, LiveObject, PartKind } from "../ensure/kind.ts";
 import { Failure } from "../failure.ts";
 import type { Realm, RoleRepresentation, User } from "../keycloak/realm.ts";
+import { similar } from "../similar-names.ts";
 import { markOn, passwordOf, type UserWithPassword, writeMark } from "./user-mark.ts";
 
 export interface RoleMappingsInputs extends KindInputs {
@@ -34,8 +35,9 @@ export const roleMappings: PartKind<RoleMappingsInputs, Live, Realm> = {
     const found = await Promise.all(others.map((name) => realm.realmRole(name)));
     const missing = others.find((_, index) => !found[index]);
     if (missing !== undefined) {
+      const names = await realm.realmRoleNames();
       throw new Failure(
-        `Mapping realm role '${missing}' to user '${username}' in realm '${realm.name}' cannot work: the realm has no such role, although Keycloak makes it with every realm; create it, then run the command again.`,
+        `Mapping realm role '${missing}' to user '${username}' in realm '${realm.name}' cannot work: the realm has no such role.${similar("Realm roles", missing, names)} Create it or correct the name, then run the command again.`,
       );
     }
   },

@@ -34,12 +34,45 @@ export const count: Kind<number> = {
   accepts: (value): value is number => Number.isInteger(value) && Number(value) >= 1,
 };
 
+/** 0 leaves it as it is: Pulumi.yaml has to give every setting a default. */
+export const seconds: Kind<number> = {
+  type: "integer",
+  shape: "a whole number of seconds, or 0 to leave it as it is",
+  accepts: (value): value is number => Number.isInteger(value) && Number(value) >= 0,
+};
+
 export const attributes: Kind<Readonly<Record<string, string>>> = {
   type: "object",
   shape: "an object of profile attributes and their values, each a string",
   accepts: (value): value is Record<string, string> =>
     isObject(value) && Object.values(value).every((each) => typeof each === "string"),
 };
+
+export interface ApiUserSettings {
+  readonly username: string;
+  readonly password: string;
+  readonly roles?: readonly string[];
+  readonly profile?: Readonly<Record<string, string>>;
+}
+
+export const apiUsers: Kind<readonly ApiUserSettings[]> = {
+  type: "array",
+  shape:
+    "a list of objects, each with 'username', 'password' and, if wanted, 'roles' (a list) and 'profile' (as customerProfile)",
+  accepts: (value): value is ApiUserSettings[] => Array.isArray(value) && value.every(isApiUser),
+};
+
+function isApiUser(value: unknown): value is ApiUserSettings {
+  if (!isObject(value)) return false;
+  const { username, password, roles = [], profile = {}, ...others } = value;
+  return (
+    [username, password].every((each) => typeof each === "string" && each !== "") &&
+    Array.isArray(roles) &&
+    roles.every((each) => typeof each === "string" && each !== "") &&
+    attributes.accepts(profile) &&
+    Object.keys(others).length === 0
+  );
+}
 
 export const realms: Kind<readonly unknown[]> = {
   type: "array",

@@ -24,6 +24,11 @@ async function read(config: Record<string, string>, options?: Parameters<typeof 
 const defaults = {
   realm: "expertflow",
   client: "cim",
+  customer: true,
+  keepCustomerPassword: false,
+  gatewayScope: undefined,
+  accessTokenLifespan: 0,
+  apiUsers: [],
   customerUsername: "customer",
   customerProfile: undefined,
   cxVersion: undefined,
@@ -123,7 +128,7 @@ const refused: [config: Record<string, string>, says: string][] = [
   ],
   [
     { customerpassword: "secret" },
-    "customerpassword is not a setting. Settings with a similar name: 'customerPassword'. Correct the name, or take it " +
+    "customerpassword is not a setting. Settings with a similar name: 'customerPassword', 'keepCustomerPassword', 'customer'. Correct the name, or take it " +
       "out: npm run pulumi -- config rm customerpassword --stack dev",
   ],
   [
@@ -139,8 +144,18 @@ const refused: [config: Record<string, string>, says: string][] = [
   [{ tenants: '[{ "realm": "a", "cxVersion": 4.2 }]' }, "tenants[0].cxVersion must be a string, in quotes."],
   [
     { tenants: '[{ "realm": "a" }, { "realm": "b", "maxConcurrentRequests": 5 }]' },
-    "tenants[1] has an unknown key 'maxConcurrentRequests': a tenant takes realm, client, customerUsername, " +
-      "customerPassword, customerProfile, cxVersion, ownRealm, verifyToken, apisixDiscoveryBase.",
+    "tenants[1] has an unknown key 'maxConcurrentRequests': a tenant takes realm, client, customer, " +
+      "customerUsername, customerPassword, keepCustomerPassword, customerProfile, cxVersion, gatewayScope, " +
+      "accessTokenLifespan, apiUsers, ownRealm, verifyToken, apisixDiscoveryBase.",
+  ],
+  [
+    { apiUsers: '[{ "username": "connector", "password": "s", "rolls": [] }]' },
+    "apiUsers must be a list of objects, each with 'username', 'password' and, if wanted, 'roles' (a list) and " +
+      "'profile' (as customerProfile).",
+  ],
+  [
+    { apiUsers: '[{ "username": "customer", "password": "customer" }]' },
+    "apiUsers names user 'customer' twice: each user is one.",
   ],
   [
     { tenants: '[{ "realm": "a" }, { "realm": "a" }]' },
@@ -154,6 +169,21 @@ for (const [config, says] of refused) {
     t.throws(readSettings, { instanceOf: pulumi.RunError, message: `keycloak-apisix:${says}` });
   });
 }
+
+test.serial("without a customer no password is needed; that of an API user must be a secret", async (t) => {
+  await configure({ customer: "false" }, { stack: "production" });
+  t.is(readSettings()[0]?.customerPassword, undefined);
+  const apiUsers = JSON.stringify([{ username: "connector", password: "s", roles: ["admin"] }]);
+  await configure({ customer: "false", apiUsers }, { stack: "production" });
+  t.throws(readSettings, {
+    message: /^keycloak-apisix:apiUsers is in the clear: encrypt it with npm run pulumi/,
+  });
+  await configure(
+    { customer: "false", apiUsers },
+    { stack: "production", secrets: ["keycloak-apisix:apiUsers"] },
+  );
+  t.like(readSettings()[0]?.apiUsers[0], { username: "connector", roles: ["admin"] });
+});
 
 test.serial("elsewhere than on stack dev a password must be given, and as a secret", async (t) => {
   const set = (what: string) => `npm run pulumi -- config set --secret ${what} --stack production`;

@@ -1,10 +1,11 @@
 // Reads the stack's configuration: one set of settings for the top level's realm, or one for each tenant.
 
 import * as pulumi from "@pulumi/pulumi";
+import type { ApiUserOfRealm } from "../../components/index.ts";
 import { isPlaintextConfig, isSecretConfig } from "../../components/pulumi-internals.ts";
 import { similar } from "../../components/similar-names.ts";
 import { isDevStack } from "../dev-stack.ts";
-import { isEmpty, isObject } from "./kinds.ts";
+import { type ApiUserSettings, isEmpty, isObject } from "./kinds.ts";
 import { inStackFile, namedFile } from "./stack-file.ts";
 import {
   type Filled,
@@ -18,8 +19,10 @@ import {
 } from "./table.ts";
 
 /** Settings of one realm; table.ts describes each. */
-export type Settings = Omit<Filled, "customerPassword" | "customerProfile"> & {
-  readonly customerPassword: pulumi.Output<string>;
+export type Settings = Omit<Filled, "customerPassword" | "customerProfile" | "apiUsers"> & {
+  /** Undefined only without a customer. */
+  readonly customerPassword: pulumi.Output<string> | undefined;
+  readonly apiUsers: readonly ApiUserOfRealm[];
   readonly customerProfile: pulumi.Input<Values["customerProfile"]> | undefined;
 };
 
@@ -43,12 +46,14 @@ export function readSettings(): Settings[] {
   refuseUnknown();
   const common: Place = (name) => ({ value: ofTopLevel(name, config) });
   refusePlaintext("customerPassword", ofTopLevel("customerPassword", config));
+  refusePlaintextUsers("", ofTopLevel("apiUsers", config));
   const tenants = ofTopLevel("tenants", config);
   if (tenants === undefined) return [filled(common)];
   const all = tenants.map((tenant, index) => {
     const path = `tenants[${index}]`;
     const own = ofTenant(tenant, path);
     refusePlaintext(`${path}.customerPassword`, own("customerPassword")?.value);
+    refusePlaintextUsers(`${path}.`, own("apiUsers")?.value);
     return filled(common, own, `${path}.`);
   });
   const realms = all.map(({ realm }) => realm);
@@ -120,21 +125,42 @@ function checked<K extends Name>(name: K, path: string, value: unknown): Values[
 }
 
 function filled(common: Place, own: Place = () => undefined, path = ""): Settings {
-  const { customerPassword, customerProfile, ...rest } = eachSetting(
-    (name) => (own(name) ?? common(name))?.value ?? rows[name].default,
-  );
+  const {
+    customerPassword,
+    customerProfile,
+    apiUsers = [],
+    ...rest
+  } = eachSetting((name) => (own(name) ?? common(name))?.value ?? rows[name].default);
   const password = customerPassword ?? (isDevStack() ? guidePassword : undefined);
-  if (password === undefined) {
+  if (password === undefined && rest.customer) {
     // A tenant that leaves it empty on purpose would not take it from the top level.
     const encrypt = encryptCommand(own("customerPassword") ? `${path}customerPassword` : "customerPassword");
     fail(`${path}customerPassword`, `is missing, and has no default: set it with ${encrypt}`);
   }
   const isSecret = isSecretConfig(`${namespace}:${own("customerProfile") ? "tenants" : "customerProfile"}`);
+  const usernames = [
+    ...(rest.customer ? [rest.customerUsername] : []),
+    ...apiUsers.map((user) => user.username),
+  ];
+  const twice = usernames.find((name, index) => usernames.indexOf(name) !== index);
+  if (twice !== undefined) fail(`${path}apiUsers`, `names user '${twice}' twice: each user is one.`);
   return {
     ...rest,
-    customerPassword: pulumi.secret(password),
+    apiUsers: apiUsers.map(({ username, roles, password, profile }) => ({
+      username,
+      roles,
+      password: pulumi.secret(password),
+      // Its key holds passwords, so all of it is secret.
+      profile: profile && pulumi.secret(profile),
+    })),
+    customerPassword: password === undefined ? undefined : pulumi.secret(password),
     customerProfile: customerProfile && isSecret ? pulumi.secret(customerProfile) : customerProfile,
   };
+}
+
+function refusePlaintextUsers(path: string, users: readonly ApiUserSettings[] = []): void {
+  for (const [index, { password }] of users.entries())
+    refusePlaintext(`${path}apiUsers[${index}].password`, password);
 }
 
 /** `Object.fromEntries` forgets which value belongs to which name; the type of `choose` has made sure of it. */

@@ -1,7 +1,7 @@
 // Every setting of the program, and the only place that knows them: types, checks and error messages come from here,
 // and tests compare Pulumi.yaml and the table in README.md with it.
 
-import { address, attributes, count, flag, type Kind, realms, text } from "./kinds.ts";
+import { address, apiUsers, attributes, count, flag, type Kind, realms, seconds, text } from "./kinds.ts";
 
 interface Row<T = unknown> {
   readonly kind: Kind<T>;
@@ -25,6 +25,11 @@ const table = {
     default: "cim",
     description: "clientId of the client that issues the customers' tokens and must be in their audience.",
   },
+  customer: {
+    kind: flag,
+    default: true,
+    description: "Is there a customer? Without one, only the client is made ready: no user, no role.",
+  },
   customerUsername: {
     kind: text,
     default: "customer",
@@ -35,6 +40,11 @@ const table = {
     default: undefined,
     otherwise: "none",
     description: "That user's password. Set it with --secret; only stack `dev` has a default, the guide's.",
+  },
+  keepCustomerPassword: {
+    kind: flag,
+    default: false,
+    description: "Set the customer's password only if there is none: whoever changes it has the last word.",
   },
   customerProfile: {
     kind: attributes,
@@ -49,6 +59,24 @@ const table = {
     otherwise: "newest",
     description:
       'The CX release, in quotes, like "4.10.1". Below 4.10.1 the customer gets no role and no role mappings.',
+  },
+  gatewayScope: {
+    kind: text,
+    default: undefined,
+    otherwise: "none",
+    description:
+      "A client scope that only this client has and the gateway requires; created if it is missing.",
+  },
+  accessTokenLifespan: {
+    kind: seconds,
+    default: 0,
+    description: "How long the client's access tokens live, in seconds; 0 leaves that as it is.",
+  },
+  apiUsers: {
+    kind: apiUsers,
+    default: undefined,
+    otherwise: "none",
+    description: "Users of connectors and surveys: username, password, roles and profile of each.",
   },
   ownRealm: {
     kind: flag,

@@ -90,8 +90,10 @@ test.serial("refresh, --target and --replace lose nothing", async (t) => {
   succeeded(t, await stack.up("--refresh"));
   sameRealm(t, await realm.snapshot(), enabled);
 
-  const urn = (type: string, child: string) =>
-    `urn:pulumi:test::keycloak-apisix::keycloak-apisix:index:ApisixEnablement$pulumi-nodejs:dynamic/keycloak-apisix:${type}::${realm.name}-${child}`;
+  const component = "urn:pulumi:test::keycloak-apisix::keycloak-apisix:index:ApisixEnablement";
+  const ofCustomer = "$keycloak-apisix:index:ApiUser";
+  const urn = (type: string, child: string, parent = "") =>
+    `${component}${parent}$pulumi-nodejs:dynamic/keycloak-apisix:${type}::${realm.name}-${child}`;
   await realm.admin("DELETE", "/roles/customer");
   // A refresh records that the role is gone; the next up creates it again.
   succeeded(t, await stack.run("refresh", "--yes", "--skip-preview"));
@@ -100,7 +102,7 @@ test.serial("refresh, --target and --replace lose nothing", async (t) => {
   t.true((await realm.mappedRoles()).includes("customer"));
 
   const user = await realm.user();
-  succeeded(t, await stack.up("--replace", urn("User", "user")));
+  succeeded(t, await stack.up("--replace", urn("User", "user", ofCustomer)));
   t.is(
     (await realm.user()).id,
     user.id,
@@ -108,6 +110,50 @@ test.serial("refresh, --target and --replace lose nothing", async (t) => {
   );
   t.true(await realm.canLogIn(password));
   succeeded(t, await stack.up("--target", urn("AudienceMapper", "audience")));
+  succeeded(t, await stack.preview("--expect-no-changes"));
+  succeeded(t, await stack.destroy());
+  sameRealm(t, await realm.snapshot(), before);
+});
+
+test.serial(
+  "a scope for the gateway, a lifespan and an API user: made, proven, and taken back by destroy",
+  async (t) => {
+    const { realm, stack } = await given(t, { client: { attributes: { "access.token.lifespan": "60" } } });
+    await realm.admin("POST", "/roles", { name: "agent" });
+    const snapshot = async () => ({
+      ...(await realm.snapshot()),
+      scopes: (await realm.admin("GET", "/client-scopes")).length,
+    });
+    const before = await snapshot();
+    await stack.set("gatewayScope", "cx-gateway");
+    await stack.set("accessTokenLifespan", "1800");
+    const connector = { username: "connector", password: "The connector's 1", roles: ["agnet"] };
+    await stack.set("apiUsers", JSON.stringify([connector]), "--secret");
+    const misspelt = await stack.preview();
+    t.regex(
+      misspelt.output,
+      /realm role 'agnet' to user 'connector' .* Realm roles with a similar name: 'agent'/,
+    );
+    await stack.set("apiUsers", JSON.stringify([{ ...connector, roles: ["agent"] }]), "--secret");
+    succeeded(t, await stack.up());
+    const { apisix, token, apiUsers } = (await stack.outputs()).enablements[realm.name];
+    t.true(apisix.required_scopes.includes("cx-gateway"));
+    t.true(token.scopes.includes("cx-gateway"));
+    t.true(apiUsers.connector.roles.includes("agent"));
+    t.is((await realm.client()).attributes["access.token.lifespan"], "1800");
+    t.true(await realm.canLogIn(connector.password, "connector"));
+    succeeded(t, await stack.preview("--expect-no-changes"));
+    succeeded(t, await stack.destroy());
+    sameRealm(t, await snapshot(), before);
+  },
+);
+
+test.serial("without a customer only the mapper is made, and destroy takes it away", async (t) => {
+  const { realm, stack } = await given(t, { config: { customer: "false" } });
+  const before = await realm.snapshot();
+  succeeded(t, await stack.up());
+  t.truthy(await realm.mapper());
+  t.is(await realm.user("customer"), undefined);
   succeeded(t, await stack.preview("--expect-no-changes"));
   succeeded(t, await stack.destroy());
   sameRealm(t, await realm.snapshot(), before);
