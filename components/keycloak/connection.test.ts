@@ -35,7 +35,9 @@ test("the error names what is missing or malformed", (t) => {
   t.throws(() => read({ "keycloak:url": "nonsense" }), { message: /not an address/ });
   t.throws(() => read({ "keycloak:url": "ftp://x" }), { message: /http/ });
   const url = { "keycloak:url": "http://x" };
-  t.throws(() => read({ ...url, "keycloak:username": "u" }), { message: /keycloak:password/ });
+  t.throws(() => read({ ...url, "keycloak:username": "u" }), {
+    message: /keycloak:password \(pulumi config set --secret\) or KEYCLOAK_PASSWORD\.$/,
+  });
   t.throws(
     () =>
       read({ ...url, "keycloak:username": "u", "keycloak:password": "p", "keycloak:clientTimeout": "soon" }),
