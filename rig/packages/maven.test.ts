@@ -4,16 +4,16 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "ava";
 import { digests } from "../keycloak/digests.ts";
-import { keycloakVersion } from "../keycloak/server.ts";
+import { cxKeycloakVersion, keycloakVersion } from "../keycloak/server.ts";
 import { fetchFromMaven } from "./maven.ts";
 
 // Maven has it already: this is the plugin that fetches.
-const artifact = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:jar";
+const artifact = "org.apache.maven.plugins:maven-dependency-plugin:3.10.0:jar";
 const sha512 =
-  "1b6f5596668e7be1284b3a1d233be3721448cdd138e1787061e7e7a2936305c6dfd1533921784dd316fb7b0235aefbae165782a0ecba0a34022ee271f2f2b191";
+  "5eae516ee3136c403aa0800bc4397a08e3ba9ea03141affb1b5813affc7609bb5336f15d9c7ad0c8ff24ffaf15f1dde3af139276aec511e05700b1a86dde0e54";
 
-test("the Keycloak that runs by default is pinned by its digest", (t) => {
-  t.truthy(digests[keycloakVersion]);
+test("each Keycloak that npm start and npm test run by default is pinned by its digest", (t) => {
+  for (const version of [keycloakVersion, cxKeycloakVersion]) t.truthy(digests[version], version);
 });
 
 test("the pinned file is used, another one is refused", async (t) => {
