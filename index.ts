@@ -2,6 +2,7 @@
 // need to know about it. One component does a realm's work; this program reads the settings and collects the outputs.
 import "./program/without-source-maps.ts";
 import { ApisixEnablement } from "./components/index.ts";
+import { coreCustomValues as coreTexts } from "./program/core-values.ts";
 import { readSettings } from "./program/settings/read.ts";
 import { apisixTexts } from "./program/values-files.ts";
 
@@ -12,7 +13,7 @@ const all = await Promise.all(
     const own = ownRealm ? await import("./program/owned-realm.ts") : undefined;
     const enablement = new ApisixEnablement(realm, { ...settings, ...own?.createRealm(realm, client) });
     if (own) new own.OwnedRealm(realm, enablement);
-    return [realm, enablement] as const;
+    return [realm, enablement, settings] as const;
   }),
 );
 
@@ -25,4 +26,12 @@ export const enablements = Object.fromEntries(
 
 export const { apisixJson, apisixYaml, apisixCustomValues } = apisixTexts(
   Object.fromEntries(all.map(([name, { apisix }]) => [name, apisix])),
+);
+
+export const coreCustomValues = coreTexts(
+  Object.fromEntries(
+    all.flatMap(([name, , { customerUsername: username, customerPassword }]) =>
+      customerPassword ? [[name, customerPassword.apply((password) => ({ username, password }))]] : [],
+    ),
+  ),
 );

@@ -153,7 +153,7 @@ function filled(common: Place, own: Place = () => undefined, path = ""): Setting
       // Its key holds passwords, so all of it is secret.
       profile: profile && pulumi.secret(profile),
     })),
-    customerPassword: password === undefined ? undefined : pulumi.secret(password),
+    customerPassword: password === undefined || !rest.customer ? undefined : pulumi.secret(password),
     customerProfile: customerProfile && isSecret ? pulumi.secret(customerProfile) : customerProfile,
   };
 }

@@ -158,3 +158,33 @@ test.serial("without a customer only the mapper is made, and destroy takes it aw
   succeeded(t, await stack.destroy());
   sameRealm(t, await realm.snapshot(), before);
 });
+
+test.serial(
+  "a new customer beside the old one, and then in its place: nobody is locked out, nothing is left",
+  async (t) => {
+    const { realm, stack } = await given(t);
+    const before = await realm.snapshot();
+    succeeded(t, await stack.up());
+    const next = {
+      username: "customer-2",
+      password: "The next one 2",
+      roles: ["customer", "offline_access"],
+    };
+    await stack.set("apiUsers", JSON.stringify([next]), "--secret");
+    succeeded(t, await stack.up());
+    t.true((await realm.canLogIn(password)) && (await realm.canLogIn(next.password, next.username)));
+    const { id } = await realm.user(next.username);
+
+    await stack.set("customerUsername", next.username);
+    await stack.set("customerPassword", next.password);
+    await stack.run("config", "rm", "keycloak-apisix:apiUsers");
+    succeeded(t, await stack.up());
+    t.is((await realm.user(next.username)).id, id);
+    t.true(await realm.canLogIn(next.password, next.username));
+    t.is(await realm.user("customer"), undefined);
+    t.true((await realm.mappedRoles(next.username)).includes("uma_authorization"));
+    t.regex((await stack.outputs()).coreCustomValues, /value: "customer-2"[^]*value: "The next one 2"/);
+    succeeded(t, await stack.destroy());
+    sameRealm(t, await realm.snapshot(), before);
+  },
+);
