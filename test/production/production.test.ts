@@ -121,7 +121,7 @@ async function configure(stack: TestStack, clientSecret: string): Promise<void> 
   const adapted = example
     .replace("https://keycloak.cx.example.com", cluster.url)
     // The address inside the cluster, past the proxy.
-    .replace("http://keycloak.expertflow.svc.cluster.local:8080", `${cluster.nodes[0]?.url}`);
+    .replace("http://keycloak.ef-external.svc", `${cluster.nodes[0]?.url}`);
   await writeFile(fileOf(stack), adapted + (await readFile(fileOf(stack), "utf8")));
   const set = (input: string, ...args: string[]) =>
     stack.project.pulumiReading(input, "config", "set", "--stack", stack.name, ...args);
