@@ -181,6 +181,8 @@ async function reset(realm: Realm, live: Live, { password }: PasswordInputs): Pr
         return now !== undefined && setAt(now) !== live.fields.password;
       },
     );
+    // The login that has just found the old one wrong was counted, and the token check is to log in as well.
+    if (live.present) await unlock(realm, user);
   } catch (error) {
     if (!(error instanceof Failure) || error.status !== 400) throw error;
     const advice = /read.?only/i.test(error.said ?? "")
