@@ -31,6 +31,16 @@ test("every use is named, whatever carries it", (t) => {
       },
     ],
     identityProviderMappers: [{ name: "from idp", config: { role: "customer" } }],
+    authenticatorConfig: [{ alias: "only customers", config: { condUserRole: "customer" } }],
+    components: {
+      "org.keycloak.storage.UserStorageProvider": [
+        {
+          name: "people",
+          config: { priority: ["0"] },
+          subComponents: { mappers: [{ name: "all are customers", config: { role: ["customer"] } }] },
+        },
+      ],
+    },
   };
   t.deepEqual(usesOfRole(realm as never, "customer"), [
     "realm role 'default-roles-cx' includes it",
@@ -41,6 +51,8 @@ test("every use is named, whatever carries it", (t) => {
     "policy 'customers' of client 'cim' asks for it",
     "mapper 'add role' names it",
     "mapper 'from idp' names it",
+    "the authentication flow's condition 'only customers' names it",
+    "mapper 'all are customers' names it",
   ]);
   t.deepEqual(usesOfRole({}, "customer"), []);
 });

@@ -1,5 +1,6 @@
 // Who uses a realm role, as a partial export of the realm tells. When a role is deleted, Keycloak takes it away from
-// all of them without a word; up to 24 it also deletes authorization policies that named no other role.
+// all of them without a word; up to 24 it also deletes authorization policies that named no other role. A mapper or a
+// login flow that names it no longer does its work.
 import type { RealmRepresentation } from "./realm.ts";
 import { parsed } from "./tokens.ts";
 
@@ -8,6 +9,7 @@ type Json = Readonly<Record<string, unknown>>;
 /** Each use in words: "group '/agents'". */
 export function usesOfRole(realm: RealmRepresentation, name: string): string[] {
   const { roles, groups, scopeMappings, clients, clientScopes, identityProviderMappers } = objectOf(realm);
+  const { authenticatorConfig, components } = objectOf(realm);
   const { realm: realmRoles, client: clientRoles } = objectOf(roles);
   const ofClients = Object.entries(objectOf(clientRoles)).flatMap(([client, all]) =>
     composites(all, name).map((role) => `role '${role}' of client '${client}' includes it`),
@@ -24,7 +26,23 @@ export function usesOfRole(realm: RealmRepresentation, name: string): string[] {
     ...listOf(clients).flatMap((client) => usesOfClient(client, name)),
     ...listOf(clientScopes).flatMap((scope) => mappersWith(scope.protocolMappers, name)),
     ...mappersWith(identityProviderMappers, name),
+    ...listOf(authenticatorConfig)
+      .filter(({ config }) => objectOf(config).condUserRole === name)
+      .map(({ alias }) => `the authentication flow's condition '${alias}' names it`),
+    ...inComponents(components, name),
   ];
+}
+
+/** Mappers of user federations, whose settings are lists. */
+function inComponents(components: unknown, name: string): string[] {
+  return Object.values(objectOf(components))
+    .flatMap(listOf)
+    .flatMap((component) => [
+      ...(namesOf(objectOf(component.config).role).includes(name)
+        ? [`mapper '${component.name}' names it`]
+        : []),
+      ...inComponents(component.subComponents, name),
+    ]);
 }
 
 function composites(roles: unknown, name: string): string[] {

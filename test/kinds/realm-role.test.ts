@@ -4,6 +4,7 @@ import { FaultyProxy } from "../../rig/faults/faulty-proxy.ts";
 import { server } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { connection, Stack } from "../support/engine.ts";
+import { roleUses } from "../support/role-uses.ts";
 
 test.before(async () => {
   await sharedRealm();
@@ -177,66 +178,13 @@ test.serial(
   },
 );
 
-/** Who else may use a role: how an admin makes it so, and what the warning says. */
-const uses: Readonly<
-  Record<string, { give(corner: Corner, role: object): Promise<unknown>; words: RegExp }>
-> = {
-  "a group in a group": {
-    async give({ realm, roleName }, role) {
-      await realm.admin("POST", "/groups", { name: roleName });
-      const [{ id }] = await realm.admin("GET", `/groups?search=${roleName}`);
-      await realm.admin("POST", `/groups/${id}/children`, { name: "agents" });
-      const [outer] = await realm.admin("GET", "/groups?search=agents");
-      const [inner] = server.isFrom("23.0.0")
-        ? await realm.admin("GET", `/groups/${id}/children`)
-        : outer.subGroups;
-      await realm.admin("POST", `/groups/${inner.id}/role-mappings/realm`, [role]);
-    },
-    words: /group '\/role-.*\/agents' has it/,
-  },
-  "the default roles": {
-    async give({ realm }, role) {
-      const { defaultRole } = await realm.admin("GET", "");
-      await realm.admin("POST", `/roles-by-id/${defaultRole.id}/composites`, [role]);
-    },
-    words: /realm role 'default-roles-.*' includes it/,
-  },
-  "a client's role": {
-    async give({ realm }, role) {
-      const { id } = await realm.client();
-      await realm.admin("POST", `/clients/${id}/roles`, { name: "agent" });
-      const agent = await realm.admin("GET", `/clients/${id}/roles/agent`);
-      await realm.admin("POST", `/roles-by-id/${agent.id}/composites`, [role]);
-    },
-    words: /role 'agent' of client 'cim' includes it/,
-  },
-  "a client's scope": {
-    async give({ realm }, role) {
-      const { id } = await realm.client();
-      await realm.admin("POST", `/clients/${id}/scope-mappings/realm`, [role]);
-    },
-    words: /client 'cim' has it in its scope/,
-  },
-  "an authorization policy": {
-    async give({ realm, roleName }, role) {
-      const client = await realm.client();
-      const settings = { serviceAccountsEnabled: true, authorizationServicesEnabled: true };
-      await realm.admin("PUT", `/clients/${client.id}`, { ...client, ...settings });
-      await realm.admin("POST", `/clients/${client.id}/authz/resource-server/policy/role`, {
-        name: `only ${roleName}`,
-        roles: [{ id: "id" in role ? role.id : "", required: false }],
-      });
-    },
-    words: /policy 'only role-.*' of client 'cim' asks for it/,
-  },
-};
-
-for (const [who, { give, words }] of Object.entries(uses)) {
-  test.serial(`destroy leaves a role of ours that ${who} uses, without our mark, and says who`, async (t) => {
+for (const [who, { give, words }] of Object.entries(roleUses)) {
+  test.serial(`destroy leaves a role of ours because of ${who}, without our mark, and says so`, async (t) => {
     const corner = await Corner.of(t);
     const stack = new Stack();
     await stack.up(corner.realmRole());
-    await give(corner, await corner.role());
+    const takeBack = await give(corner.realm, await corner.role(), `of-${corner.roleName}`);
+    t.teardown(takeBack);
     warned();
     await stack.destroy();
     const role = await corner.role();
