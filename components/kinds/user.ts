@@ -80,7 +80,7 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
     await realm.write(
       `Creating user '${username}'`,
       ["user"],
-      () => realm.admin.users.create({ realm: realm.name, username, ...changesOf({}, fields) }),
+      () => realm.admin.users.create({ realm: realm.name, ...changesOf({}, fields), username }),
       // It is exactly as it was sent, and nobody has set a password yet.
       async () => {
         const now = await realm.user(username);
@@ -175,10 +175,11 @@ async function liveOf(realm: Realm, user: User): Promise<Live> {
 function fieldsOf(user: UserRepresentation): Fields {
   const attributes: Record<string, string[]> = user.attributes ?? {};
   return {
+    // First, because others may have named one of them like our fields.
+    ...Object.fromEntries(Object.entries(attributes).map(([name, values]) => [name, single(values)])),
     enabled: user.enabled,
     emailVerified: user.emailVerified,
     ...Object.fromEntries(ownFields.map((name) => [name, user[name] || undefined])),
-    ...Object.fromEntries(Object.entries(attributes).map(([name, values]) => [name, single(values)])),
   };
 }
 
@@ -194,8 +195,10 @@ function changesOf(user: UserRepresentation, fields: Fields): UserRepresentation
   if (typeof emailVerified === "boolean") changes.emailVerified = emailVerified;
   const isOwn = (name: string) => ownFields.some((field) => field === name);
   const attributes = Object.entries(profile).filter(([name]) => !isOwn(name));
-  // Keycloak takes `attributes` for the whole profile, and removes what is not among them.
+  // Keycloak takes `attributes` for the whole profile, and removes what is not among them. Where admins may rename
+  // users, it even asks for the username.
   if (attributes.length > 0) {
+    changes.username = user.username;
     for (const field of ownFields) changes[field] = user[field];
     const whole: [string, FieldValue][] = [...Object.entries({ ...user.attributes }), ...attributes];
     const set = whole.filter(([name]) => !(name in profile) || profile[name] !== undefined);

@@ -182,6 +182,34 @@ test.serial(
   },
 );
 
+withProfile("attributes of others that are named like our fields are theirs, and no drift", async (t) => {
+  await profile(t, (given) => ({ ...given, unmanagedAttributePolicy: "ENABLED" }));
+  const corner = await Corner.of(t);
+  await corner.makeUser({ attributes: { enabled: ["no"], emailVerified: ["later"] }, enabled: false });
+  const before = await corner.user();
+  const stack = new Stack();
+  await stack.up(corner.customer());
+  t.like(await corner.user(), { enabled: true, attributes: before.attributes });
+  t.deepEqual(await stack.preview(corner.customer()), []);
+  await stack.destroy();
+  t.deepEqual(await corner.user(), before);
+});
+
+withProfile("where admins may rename users, an attribute is written and the name stays", async (t) => {
+  await profile(t, (given) => ({ ...given, unmanagedAttributePolicy: "ENABLED" }));
+  await renames(t);
+  const corner = await Corner.of(t);
+  await corner.makeUser();
+  const before = await corner.user();
+  const stack = new Stack();
+  const program = corner.customer({ profile: { phone: "0123" } });
+  await stack.up(program);
+  t.deepEqual((await corner.user()).attributes, { phone: ["0123"] });
+  t.deepEqual(await stack.preview(program), []);
+  await stack.destroy();
+  t.deepEqual(await corner.user(), before);
+});
+
 withProfile(
   "a custom attribute that the profile requires gets a value, and destroy removes it",
   async (t) => {
