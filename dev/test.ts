@@ -35,7 +35,7 @@ const suites = {
   /** Tests of pure code, which need neither engine nor Keycloak. */
   unit: { files: ["{program,components,drift,cx-values,rig,dev,bench}/**/*.test.ts"] },
   "main-path": {
-    files: [...mainPath.throughTheCli, mainPath.drift.file],
+    files: [...mainPath.throughTheCli, mainPath.drift.file, ...mainPath.accounts],
     titles: mainPath.titles,
     environment: { TEST_RUNS: runs ?? `${mainPath.drift.runs}`, TEST_SEED: seed },
   },

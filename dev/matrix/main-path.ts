@@ -8,6 +8,11 @@ export const throughTheCli = ["fresh-realm", "adopt", "drift", "owned-realm"].ma
 /** The property test of drift, with this many combinations. */
 export const drift = { file: "test/properties/drift.test.ts", runs: 20 };
 
+/** What must not happen to accounts, on a realm of each release. */
+export const accounts = ["kinds/user", "kinds/password", "kinds/realm-role", "keycloak/rights"].map(
+  (name) => `test/${name}.test.ts`,
+);
+
 /** Only these tests: the others of drift take longer than all of them. */
 export const titles = [
   "one up makes a fresh realm ready*",
@@ -15,4 +20,11 @@ export const titles = [
   "watching*",
   "ownRealm*",
   "*combinations of drift*",
+  "a lock that ends by itself*",
+  "correcting a locked user*",
+  "renamed by hand*",
+  "where the email address is the username*",
+  "an email address that another user has*",
+  "destroy leaves a role of ours that*",
+  "who may not see*",
 ];
