@@ -155,7 +155,11 @@ export class ApisixEnablement extends pulumi.ComponentResource {
     const apisixDiscoveryBase = addressOf(this, "apisixDiscoveryBase", args.apisixDiscoveryBase);
     const child = { parent: this };
 
-    const audience = new AudienceMapper(`${name}-audience`, target, child);
+    const audience = new AudienceMapper(
+      `${name}-audience`,
+      { ...target, gatewayScope: args.gatewayScope || undefined },
+      child,
+    );
     const ofClient = {
       audience,
       ...(args.gatewayScope && {

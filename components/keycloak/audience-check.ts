@@ -19,6 +19,6 @@ export async function warnOfUncheckedAudience(session: KeycloakSession): Promise
   const version = await session.release();
   if (!version || checksAudience(version) !== false) return;
   await session.warn(
-    `Keycloak at ${session.server} is ${version}, which does not check the audience at introspection, and neither does APISIX before 3.12: such a gateway lets in the tokens of every client of a realm. Use APISIX 3.12 or newer, or require a scope that only the realm's client has (docs/cx-and-apisix.md, "Who checks the audience").`,
+    `Keycloak at ${session.server} is ${version}, which does not check the audience at introspection, and neither does APISIX before 3.12: such a gateway lets in the tokens of every client of a realm. Use APISIX 3.12 or newer, or set gatewayScope to the name of a client scope that only the realm's client gets and the gateway requires (docs/cx-and-apisix.md, "Who checks the audience").`,
   );
 }

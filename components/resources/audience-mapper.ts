@@ -9,6 +9,8 @@ export interface AudienceMapperArgs extends EnsuredArgs {
    * @default "fix-audience"
    */
   mapper?: pulumi.Input<string>;
+  /** Name of the client scope that the gateway requires, if any: then no warning says that the audience is unchecked. */
+  gatewayScope?: string;
 }
 
 /**
@@ -20,11 +22,17 @@ export class AudienceMapper extends EnsuredResource {
   declare readonly clientSecret: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: AudienceMapperArgs, options?: pulumi.CustomResourceOptions) {
+    const { gatewayScope, ...inputs } = given(args);
     super(
       "AudienceMapper",
       "audienceMapper",
       name,
-      { mapper: "fix-audience", clientSecret: undefined, ...given(args) },
+      {
+        mapper: "fix-audience",
+        clientSecret: undefined,
+        ...inputs,
+        ...(gatewayScope && { __gatewayScope: gatewayScope }),
+      },
       { ...options, additionalSecretOutputs: ["clientSecret"] },
     );
   }

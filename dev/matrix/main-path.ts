@@ -25,6 +25,6 @@ export const titles = [
   "renamed by hand*",
   "where the email address is the username*",
   "an email address that another user has*",
-  "destroy leaves a role of ours that*",
+  "destroy leaves a role of ours*",
   "who may not see*",
 ];

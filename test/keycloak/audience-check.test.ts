@@ -53,6 +53,9 @@ test("on those releases a new mapper brings one warning, whatever the number of 
     await audienceMapper.validate?.(sessions.realm(name), inputs, false);
     t.deepEqual(said.splice(0), []);
   }
+  const closed = { realm: realms[0].name, client: "cim", mapper: "fix-audience", __gatewayScope: "gateway" };
+  await audienceMapper.validate?.(sessions.realm(closed.realm), closed, true);
+  t.deepEqual(said.splice(0), []);
   for (const { name } of realms) {
     const inputs = { realm: name, client: "cim", mapper: "fix-audience" };
     await audienceMapper.validate?.(sessions.realm(name), inputs, true);
