@@ -245,6 +245,27 @@ withGateway("the guide's list 'audience' alone enforces nothing", async (t, foun
   t.is(await (await start(t, found, { ...plugin, use_jwks: true })).ask(token), "refused");
 });
 
+withGateway(
+  "gatewayScope: even a gateway that checks no audience refuses another client's token",
+  async (t, found) => {
+    const { realm, other, stack } = t.context;
+    // As APISIX 3.11, which does not know claim_validator.
+    const unchecked = async () =>
+      ({ ...(await pluginOf(stack, realm)), claim_validator: { audience: {} }, use_jwks: true }) as never;
+    t.is(await (await start(t, found, await unchecked())).ask(await tokenOfAnotherClient(realm)), "let in");
+
+    const tenants = (scope: object) =>
+      stack.setObject("tenants", [{ realm: realm.name, ...scope }, { realm: other.name }]);
+    await tenants({ gatewayScope: "cx-gateway" });
+    succeeded(t, await stack.up());
+    const gateway = await start(t, found, await unchecked());
+    t.is(await gateway.ask(await customersToken(realm)), "let in");
+    t.is(await gateway.ask(await tokenOfAnotherClient(realm)), "refused");
+    await tenants({});
+    succeeded(t, await stack.up());
+  },
+);
+
 withGateway("the issuer trap: APISIX asks at another address than the widget", async (t, found) => {
   const { other, stack } = t.context;
   const inside = `${server.otherUrl}${server.basePath}`;
