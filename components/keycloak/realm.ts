@@ -175,18 +175,34 @@ export class Realm {
         this.admin.users.find({ realm: this.name, username, exact: true }),
       );
       // Keycloak stores usernames in lower case.
-      const exact = found.find((candidate) => candidate.username?.toLowerCase() === username.toLowerCase());
+      const isNamed = (candidate: UserRepresentation) =>
+        candidate.username?.toLowerCase() === username.toLowerCase();
+      const exact = found.find(isNamed) ?? (await this.#calledByEmail(found));
       if (!exact?.id) {
         this.#ahead("settings", () => this.settings());
         await this.mustSeeAllUsers();
         return undefined;
       }
-      const user = { ...exact, id: exact.id, username: exact.username ?? username };
+      const user = {
+        ...exact,
+        id: exact.id,
+        username: isNamed(exact) && exact.username ? exact.username : username,
+      };
       this.#ahead(`of user ${user.id}`, () =>
         Promise.all([this.credentials(user), this.realmRoleMappings(user)]),
       );
       return user;
     });
+  }
+
+  /**
+   * Where the realm takes the email address as username, Keycloak 26 finds a user from before that by its own name, but
+   * calls it by its address.
+   */
+  async #calledByEmail(found: readonly UserRepresentation[]): Promise<UserRepresentation | undefined> {
+    const [only, ...others] = found;
+    if (!only || others.length > 0 || only.username !== only.email) return undefined;
+    return (await this.settings()).registrationEmailAsUsername ? only : undefined;
   }
 
   /** As it is now, under whatever name. While it is locked, Keycloak up to 26.2 calls it disabled here. */

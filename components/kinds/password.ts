@@ -12,7 +12,7 @@ import {
   type UserWithPassword,
   writeMark,
 } from "./user-mark.ts";
-import { unlock, updateUser } from "./user-update.ts";
+import { refuseRename, unlock, updateUser } from "./user-update.ts";
 
 export interface PasswordInputs extends KindInputs {
   readonly username: string;
@@ -58,6 +58,8 @@ export const password: PartKind<PasswordInputs, Live, Realm> = {
       requiredActions: (live?.user.requiredActions ?? []).filter(isOthers),
       otp: live?.fields.otp,
     };
+    const isCleared = live && !isDeepStrictEqual(live.fields.requiredActions, others.requiredActions);
+    if (isCleared) await refuseRename(realm, inputs.username, live.user.email, ["requiredActions"]);
     if (!live?.present) return { password: toBeSet, ...others };
     if (keep) return others;
     if (await hasExpired(realm, live.password)) return { password: expired, ...others };

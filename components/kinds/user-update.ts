@@ -1,16 +1,18 @@
 // Writes to a user. A whole representation would also write what it says about everything else: read while
 // brute-force detection has the user locked, that is `enabled: false` (Keycloak up to 26.2), and `enabled: true` ends
 // such a lock (from 26.3.5 on).
+import { Failure } from "../failure.ts";
 import type { Realm, User, UserRepresentation } from "../keycloak/realm.ts";
 
 /** Changes only what `changes` names. Enabling also ends a lock, on every release alike. */
 export async function updateUser(
   realm: Realm,
-  { id, username }: User,
+  { id, username, email }: User,
   attempt: string,
   changes: UserRepresentation,
   isDone: (now: User) => boolean,
 ): Promise<void> {
+  await refuseRename(realm, username, changes.email ?? email, Object.keys(changes));
   if (changes.enabled) await unlock(realm, { id, username });
   await realm.write(
     attempt,
@@ -39,5 +41,31 @@ export async function unlock(realm: Realm, { id, username }: Pick<User, "id" | "
   if (!isLocked) return;
   await realm.warn(
     `User '${username}' in realm '${realm.name}' was locked by brute-force detection after ${count} failed logins, and has been unlocked: find out who tries to log in as this user.`,
+  );
+}
+
+/**
+ * Where the realm takes the email address as username, Keycloak renames a user with another name, whatever is written
+ * to it, or refuses the write.
+ */
+export async function wouldRename(
+  realm: Realm,
+  username: string,
+  email: string | undefined,
+): Promise<boolean> {
+  if (email?.toLowerCase() === username.toLowerCase()) return false;
+  return (await realm.settings()).registrationEmailAsUsername === true;
+}
+
+/** @throws Failure that says what to do if writing these fields would rename the user. */
+export async function refuseRename(
+  realm: Realm,
+  username: string,
+  email: string | undefined,
+  fields: readonly string[],
+): Promise<void> {
+  if (fields.length === 0 || !(await wouldRename(realm, username, email))) return;
+  throw new Failure(
+    `Setting ${fields.join(", ")} of user '${username}' in realm '${realm.name}' would rename the user: the realm takes the email address as username; leave 'email' out of the profile (config: customerProfile), give the user its username as email address, or switch 'Email as username' off (Realm settings, Login).`,
   );
 }

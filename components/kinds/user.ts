@@ -6,7 +6,7 @@ import { Failure } from "../failure.ts";
 import type { Realm, User, UserRepresentation } from "../keycloak/realm.ts";
 import { defaultValue, profileProblem, requiredAttributes } from "../keycloak/user-profile.ts";
 import { markOn, passwordOf, type UserWithPassword, writeMark } from "./user-mark.ts";
-import { updateUser } from "./user-update.ts";
+import { refuseRename, updateUser, wouldRename } from "./user-update.ts";
 
 export interface UserInputs extends KindInputs {
   readonly username: string;
@@ -64,7 +64,7 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
       // Keycloak keeps it in lower case.
       ...(profile.email && { email: profile.email.toLowerCase() }),
     };
-    await refuseRename(realm, username, is, wanted);
+    await refuseRename(realm, username, wanted.email ?? live?.user.email, Object.keys(differing(is, wanted)));
     if (wanted.email !== is.email && (profile.email || email))
       await refuseEmailOfAnother(realm, username, wanted.email, live?.id);
     return wanted;
@@ -90,8 +90,9 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
       },
     );
   },
-  async write(realm, live, { fields, mark }) {
+  async write(realm, live, { fields: all, mark }) {
     const { user } = live;
+    const fields = await withoutRename(realm, user, all);
     if (Object.keys(fields).length > 0) {
       await updateUser(realm, user, `Updating user '${user.username}'`, changesOf(user, fields), (now) =>
         matches(fieldsOf(now), fields),
@@ -122,19 +123,14 @@ async function isEmailUsername(realm: Realm, username: string): Promise<boolean>
   );
 }
 
-/**
- * Where the realm takes the email address as username, whoever writes another address, or only the profile of a user
- * whose name is not its address, renames the user.
- */
-async function refuseRename(realm: Realm, username: string, is: Fields, wanted: Fields): Promise<void> {
-  const { enabled, emailVerified, ...written } = differing(is, wanted);
-  if (Object.keys(written).length === 0) return;
-  const { registrationEmailAsUsername } = await realm.settings();
-  const email = wanted.email ?? is.email;
-  if (!registrationEmailAsUsername || email === username.toLowerCase()) return;
-  throw new Failure(
-    `Setting ${Object.keys(written).join(", ")} of user '${username}' in realm '${realm.name}' would rename the user: the realm takes the email address as username; leave 'email' out of the profile (config: customerProfile), give the user its username as email address, or switch 'Email as username' off (Realm settings, Login).`,
+/** What is put back must not rename the user either. */
+async function withoutRename(realm: Realm, { username }: User, fields: Fields): Promise<Fields> {
+  const { email, ...others } = fields;
+  if (!("email" in fields) || !(await wouldRename(realm, username, email?.toString()))) return fields;
+  await realm.warn(
+    `User '${username}' in realm '${realm.name}': email was not put back, because the realm takes it as username.`,
   );
+  return others;
 }
 
 /** Keycloak allows an email address once a realm, unless it is told otherwise. */

@@ -440,7 +440,7 @@ test.serial(
     t.teardown(() => corner.realm.admin("PUT", "", { registrationEmailAsUsername: false }));
     const other = corner.customer({ username, profile: { email: "other@cx.example" } });
     await t.throwsAsync(new Stack().preview(other), {
-      message: /Setting email of user .* would rename the user/,
+      message: /Setting enabled, email of user .* would rename the user/,
     });
     const fresh = corner.customer({ username: `new-${username}`, profile: { email: "other@cx.example" } });
     await t.throwsAsync(new Stack().preview(fresh), { message: /would rename the user/ });
@@ -449,6 +449,42 @@ test.serial(
     t.like(await corner.realm.user(username), { username, email: username, enabled: true });
     await stack.destroy();
     t.deepEqual(await corner.realm.user(username), found);
+  },
+);
+
+test.serial(
+  "where the email address is the username, a user of another name is adopted as it is, or refused",
+  async (t) => {
+    const corner = await Corner.of(t);
+    const switched = (registrationEmailAsUsername: boolean) =>
+      corner.realm.admin("PUT", "", { registrationEmailAsUsername });
+    t.teardown(() => switched(false));
+    await corner.makeUser();
+    const before = await corner.realm.snapshot();
+    await switched(true);
+    const program = [corner.customer(), corner.password()];
+    const stack = new Stack();
+    t.like((await stack.up(...program))[0], { plan: "adopt" });
+    t.deepEqual(await stack.preview(...program), []);
+    await stack.destroy();
+    await switched(false);
+    asBefore(t, await corner.realm.snapshot(), before);
+
+    for (const change of [
+      { enabled: false },
+      { emailVerified: false },
+      { requiredActions: ["VERIFY_EMAIL"] },
+    ]) {
+      await corner.changeUser({ enabled: true, emailVerified: true, requiredActions: [], ...change });
+      const changed = await corner.user();
+      await switched(true);
+      await t.throwsAsync(new Stack().preview(...program), {
+        instanceOf: CheckFailure,
+        message: /of user '.*' in realm '.*' would rename the user: .*give the user its username as email/,
+      });
+      await switched(false);
+      t.deepEqual(await corner.user(), changed);
+    }
   },
 );
 
