@@ -60,9 +60,13 @@ export const password: PartKind<PasswordInputs, Live, Realm> = {
     };
     const isCleared = live && !isDeepStrictEqual(live.fields.requiredActions, others.requiredActions);
     if (isCleared) await refuseRename(realm, inputs.username, live.user.email, ["requiredActions"]);
-    if (!live?.present) return { password: toBeSet, ...others };
+    const isExpired = !keep && live?.present && (await hasExpired(realm, live.password));
+    if (!live?.present || isExpired) {
+      // A locked user gets no token, whatever its password is.
+      if (writing && live) await unlock(realm, live.user);
+      return { password: isExpired ? expired : toBeSet, ...others };
+    }
     if (keep) return others;
-    if (await hasExpired(realm, live.password)) return { password: expired, ...others };
     const is = live.fields.password;
     const isChanged =
       previous !== undefined && (previous.password !== inputs.password || previous.keep === true);

@@ -30,6 +30,7 @@ export async function updateUser(
  * would: our own login must not be the one that locks the account.
  */
 export async function unlock(realm: Realm, { id, username }: Pick<User, "id" | "username">): Promise<void> {
+  if (!(await realm.settings()).bruteForceProtected) return;
   const { count, isLocked } = await realm.failedLogins({ id, username });
   if (count === 0 && !isLocked) return;
   await realm.write(

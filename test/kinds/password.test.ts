@@ -318,6 +318,16 @@ test.serial("correcting a locked user leaves the lock; enabling one ends it, and
   t.regex(warned().join("\n"), /was locked by brute-force detection .*, and has been unlocked/);
 });
 
+test.serial("a locked user without a password gets one and is unlocked, with a warning", async (t) => {
+  await settings(t, locksOut);
+  const corner = await Corner.of(t);
+  await corner.makeUser({ password: null });
+  await corner.realm.lockOut(corner.username);
+  await new Stack().up(corner.password());
+  t.true(await corner.canLogIn(configured));
+  t.regex(warned().join("\n"), /was locked by brute-force detection .*, and has been unlocked/);
+});
+
 test.serial("one failed login short of a lock: our own login does not lock the account", async (t) => {
   await settings(t, locksOut);
   const corner = await Corner.of(t);
