@@ -32,6 +32,8 @@ test("defaults pass the validators", (t) => {
   t.is(value("firstName"), "Customer");
   t.is(value("site", { options: { options: ["north", "south"] } }), "north");
   t.is(value("age", { integer: { min: "18" } }), "18");
+  t.is(value("since", { "iso-date": {} }), "2000-01-01");
+  t.is(value("born", { "local-date": {} }), "01/01/2000");
   t.is(value("code", { length: { min: 12, max: 14 } }).length, 12);
   t.is(value("short", { length: { max: 3 } }).length, 3);
 });
@@ -52,7 +54,7 @@ test("configured values that Keycloak would refuse, drop or change are named wit
     ],
   };
   const problem = (values: object, more: object = {}) =>
-    profileProblem({ ...profile, ...more } as never, { ...values });
+    profileProblem({ ...profile, ...more } as never, { ...values }, false);
   t.is(problem({ email: "a@b.example", firstName: "Zoë", site: "north" }), undefined);
   t.regex(problem({ email: "nobody" }) ?? "", /^'email' does not pass its validator: an email address$/);
   t.regex(problem({ firstName: "Angela" }) ?? "", /at most 5 characters/);
@@ -65,5 +67,44 @@ test("configured values that Keycloak would refuse, drop or change are named wit
   t.regex(problem({ odd: "x" }) ?? "", /Keycloak would drop it/);
   t.is(problem({ odd: "x" }, { unmanagedAttributePolicy: "ADMIN_EDIT" }), undefined);
   t.regex(problem({ odd: "x" }, { unmanagedAttributePolicy: "ADMIN_VIEW" }) ?? "", /would drop it/);
-  t.is(profileProblem(undefined, { odd: "x", email: "nobody" }), undefined, "before Keycloak 24");
+  t.is(profileProblem(undefined, { odd: "x", email: "nobody" }, false), undefined, "before Keycloak 24");
+  t.regex(problem({ Ldap_Id: "x" }) ?? "", /^'Ldap_Id' is Keycloak's own/);
+  t.regex(problem({ ["x".repeat(256)]: "x" }) ?? "", /too long a name/);
+  const open = { unmanagedAttributePolicy: "ENABLED" };
+  t.is(problem({ odd: "x".repeat(2048) }, open), undefined);
+  t.regex(problem({ odd: "x".repeat(2049) }, open) ?? "", /^'odd' is too long: at most 2048 characters/);
+  t.regex(profileProblem(undefined, { odd: "x".repeat(256) }, false) ?? "", /at most 255 characters/);
+  t.regex(problem({ locale: "de" }, open) ?? "", /one language only: switch internationalization on/);
+  t.is(profileProblem(profile as never, { locale: "de" }, true), undefined);
 });
+
+const ofValidator: Readonly<Record<string, { config?: object; good: string[]; bad: string[] }>> = {
+  email: {
+    good: ["a@b", "ä@bücher.example", "a'b@e.org", '"a b"@e.org', "a@[1.2.3.4]"],
+    bad: [
+      "a..b@e.org",
+      ".a@e.org",
+      "a@e.org.",
+      "a@-e.org",
+      "a@e_x.org",
+      "a<b@e.org",
+      "a,b@e.org",
+      " a@e.org ",
+    ],
+  },
+  length: { config: { min: 3, max: "5" }, good: ["abc", " abcde "], bad: [" ab ", "abcdef"] },
+  integer: { config: { min: 18, max: 99 }, good: ["18", "+20", "020"], bad: ["17", "100", "20.5", "many"] },
+  double: { config: { min: "0.5" }, good: ["0.5", "1e3", ".6"], bad: ["0.4", "0,5"] },
+  "iso-date": { good: ["2000-02-29"], bad: ["2000-02-30", "29/02/2000", "2000"] },
+  uri: { good: ["https://x", "http://localhost"], bad: ["x", "x y", "ftp://x", "urn:x:y"] },
+  "person-name-prohibited-characters": { good: ["A.B-C'D", "李 + Zoë"], bad: ["a/b", "a<b", "a\nb", "a(b)"] },
+};
+
+for (const [validator, { config = {}, good, bad }] of Object.entries(ofValidator)) {
+  test(`values are checked as Keycloak's validator does: ${validator}`, (t) => {
+    const profile = { attributes: [attribute("own", {}, { [validator]: config })] };
+    const problem = (own: string) => profileProblem(profile as never, { own }, false);
+    for (const value of good) t.is(problem(value), undefined, value);
+    for (const value of bad) t.regex(problem(value) ?? "", /^'own' does not pass its validator: /, value);
+  });
+}

@@ -24,30 +24,53 @@ function isRequired(required: ProfileAttribute["required"]): boolean {
 
 /** Not attributes, or not ours to change through the profile. */
 const noAttributes: ReadonlySet<string> = new Set(["username", "enabled", "emailVerified"]);
+/** In lower case, like Keycloak compares them; admins may not write these, or Keycloak drops them. */
+const ofKeycloak: ReadonlySet<string> = new Set([
+  "ldap_id",
+  "ldap_entry_dn",
+  "kerberos_principal",
+  "created_timestamp",
+  "createtimestamp",
+  "modifytimestamp",
+  "terms_and_conditions",
+]);
 
 /**
  * Why Keycloak would refuse a configured value, drop it, or keep another one: any of these would be drift forever.
+ * @param isLocalized whether the realm's internationalization is on, which matters to `locale` alone
  * @returns undefined if it takes all of them; else words that name the attribute, and no value
  */
 export function profileProblem(
   profile: UserProfile | undefined,
   values: Readonly<Record<string, unknown>>,
+  isLocalized: boolean,
 ): string | undefined {
   for (const [name, value] of Object.entries(values)) {
-    const why = valueProblem(profile, name, value);
+    const why = valueProblem(profile, name, value, isLocalized);
     if (why !== undefined) return `'${name}' ${why}`;
   }
   return undefined;
 }
 
-function valueProblem(profile: UserProfile | undefined, name: string, value: unknown): string | undefined {
+function valueProblem(
+  profile: UserProfile | undefined,
+  name: string,
+  value: unknown,
+  isLocalized: boolean,
+): string | undefined {
   if (noAttributes.has(name)) return "is not an attribute of the user profile: leave it out";
+  if (ofKeycloak.has(name.toLowerCase())) return "is Keycloak's own: leave it out";
+  if (name.length > 255) return "is too long a name: at most 255 characters";
   if (typeof value !== "string") return "is not a text: write it in quotes";
   if (value.trim() === "") return "is blank: leave it out";
+  const most = longest(profile, name);
+  if (value.length > most) return `is too long: at most ${most} characters`;
   if (!profile) return undefined;
+  if (name === "locale" && !isLocalized)
+    return "would be dropped by Keycloak, because the realm has one language only: switch internationalization on (Realm settings, Localization), or leave it out";
   const attribute = attributeOf(profile, name);
   if (!attribute) {
-    return takesUnmanaged(profile)
+    return name === "locale" || takesUnmanaged(profile)
       ? undefined
       : "is not in the realm's user profile, so Keycloak would drop it: add it there (Realm settings, User profile), or leave it out";
   }
@@ -56,6 +79,12 @@ function valueProblem(profile: UserProfile | undefined, name: string, value: unk
     return "may not be edited by admins: change its permissions (Realm settings, User profile), or leave it out";
   const problem = violation(value, validationsOf(attribute));
   return problem && `does not pass its validator: ${problem}`;
+}
+
+/** What Keycloak can store. */
+function longest(profile: UserProfile | undefined, name: string): number {
+  if (!profile || ["email", "firstName", "lastName"].includes(name)) return 255;
+  return attributeOf(profile, name) ? Number.POSITIVE_INFINITY : 2048;
 }
 
 function takesUnmanaged(profile: UserProfile): boolean {
@@ -104,13 +133,14 @@ function candidate(
   const has = (validator: string) => validator in validations;
   const [option] = optionsOf(validations) ?? [];
   if (option !== undefined) return option;
-  if (name === "email" && /^[^\s@]+@[^\s@]+$/.test(username)) return username;
+  if (name === "email" && isEmail(username)) return username;
   if (name === "email" || has("email")) return `${hostLabel(username)}@${hostLabel(realm)}.invalid`;
   if (has("integer") || has("double")) {
     const range = validations.integer ?? validations.double;
     return String(range?.min ?? range?.max ?? 0);
   }
-  if (has("local-date") || has("iso-date")) return "2000-01-01";
+  if (has("iso-date")) return "2000-01-01";
+  if (has("local-date")) return "01/01/2000";
   if (has("uri")) return "https://cx.invalid";
   const text = name === "lastName" ? "CX" : capital(name === "firstName" ? username : lettersOf(username));
   return fitted(has(prohibited) ? lettersOf(text) : text, validations.length);
@@ -121,20 +151,58 @@ function candidate(
  * words.
  */
 function violation(value: string, validations: Validations): string | undefined {
-  const pattern = validations.pattern?.pattern;
-  if (typeof pattern === "string" && !matches(pattern, value)) return `pattern ${pattern}`;
-  const { length, email } = validations;
-  if (length && value.length > bound(length.max, Number.POSITIVE_INFINITY))
-    return `at most ${length.max} characters`;
-  if (length && value.length < bound(length.min, 0)) return `at least ${length.min} characters`;
-  if (email && !/^[^\s@]+@[^\s@]+$/.test(value)) return "an email address";
-  if (prohibited in validations && /[<>&"$%!#?§;*~\\|^=[\]{}()\p{Cc}]/u.test(value))
-    return "no special characters in a name";
-  const options = optionsOf(validations);
-  return options && !options.includes(value) ? `one of ${options.join(", ")}` : undefined;
+  const found = Object.entries(validations).map(([name, config]) => checks[name]?.(value, config));
+  return found.find((problem) => problem !== undefined);
 }
 
 const prohibited = "person-name-prohibited-characters";
+
+type Config = Readonly<Record<string, unknown>>;
+/** What each validator says of a value that it refuses. The format of `local-date` depends on the realm's language. */
+const checks: Readonly<Record<string, (value: string, config: Config) => string | undefined>> = {
+  pattern: (value, { pattern }) =>
+    typeof pattern !== "string" || matches(pattern, value) ? undefined : `pattern ${pattern}`,
+  length(value, { min, max, "trim-disabled": isWhole }) {
+    const { length } = `${isWhole}` === "true" ? value : value.trim();
+    if (length > bound(max, Number.POSITIVE_INFINITY)) return `at most ${max} characters`;
+    return length < bound(min, 0) ? `at least ${min} characters` : undefined;
+  },
+  email: (value) => (isEmail(value) ? undefined : "an email address"),
+  integer: (value, range) => (/^[+-]?\d+$/.test(value) ? outside(value, range) : "a whole number"),
+  double: (value, range) => (Number.isNaN(Number(value)) ? "a number" : outside(value, range)),
+  "iso-date"(value) {
+    const date = new Date(value);
+    const isDate = !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value);
+    return isDate && value.length === 10 ? undefined : "a date like 2000-12-31";
+  },
+  uri: (value) => (URL.canParse(value) && /^https?:/i.test(value) ? undefined : "an http or https address"),
+  [prohibited]: (value) =>
+    /[<>&"$%!#?§;*~/\\|^=[\]{}()\p{Cc}]/u.test(value) ? "no special characters in a name" : undefined,
+  options: oneOf,
+  "select-options": oneOf,
+};
+
+function oneOf(value: string, { options }: Config): string | undefined {
+  const all = Array.isArray(options) ? options.map(String) : [value];
+  return all.includes(value) ? undefined : `one of ${all.join(", ")}`;
+}
+
+function outside(value: string, { min, max }: Config): string | undefined {
+  if (Number(value) < bound(min, Number.NEGATIVE_INFINITY)) return `at least ${min}`;
+  return Number(value) > bound(max, Number.POSITIVE_INFINITY) ? `at most ${max}` : undefined;
+}
+
+const word = "[a-z0-9!#$%&'*+/=?^_`{|}~\\u0080-\\uFFFF-]+";
+const label = "[a-z0-9\\u0080-\\uFFFF]+(?:-+[a-z0-9\\u0080-\\uFFFF]+)*";
+const email = new RegExp(
+  `^(?=[^@]{1,64}@)(?:${word}(?:\\.${word})*|"[^"@]+")@(?:${label}(?:\\.${label})*|\\[[^\\]]+\\])$`,
+  "i",
+);
+
+/** As Keycloak checks it. */
+function isEmail(value: string): boolean {
+  return email.test(value);
+}
 
 function optionsOf(validations: Validations): string[] | undefined {
   const options = validations.options?.options ?? validations["select-options"]?.options;

@@ -27,7 +27,8 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
   describe: ({ username }) => `user '${username}'`,
 
   async validate(realm, { username, profile = {} }, isNew) {
-    const problem = profileProblem(await realm.userProfile(), profile);
+    const isLocalized = "locale" in profile && (await realm.settings()).internationalizationEnabled === true;
+    const problem = profileProblem(await realm.userProfile(), profile, isLocalized);
     if (problem !== undefined) {
       throw new Failure(
         `The profile of user '${username}' in realm '${realm.name}' (config: customerProfile) cannot be set: ${problem}.`,
