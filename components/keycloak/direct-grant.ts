@@ -32,6 +32,15 @@ export function clientCredentials(client: ClientRepresentation): Record<string, 
   };
 }
 
+interface LoginOptions {
+  /** When the last failed login was that Keycloak has counted so far. Default: 0, there was none. */
+  readonly lastFailure?: number;
+  /** Default: `openid`. */
+  readonly scope?: string;
+  /** The realm's address to log in at. Default: ours. */
+  readonly at?: string;
+}
+
 /** How many logins to try for an answer about the password. */
 const attempts = 8;
 /** How long Keycloak may take to count a failed login after its answer, in milliseconds, and how often to look. */
@@ -42,18 +51,16 @@ const counting = { longest: 3000, pause: 100 };
  * detection Keycloak lets a user log in once at a time. A second login meanwhile gets the answer for a wrong
  * password, but does not count as a failed login. Customers log in all the time, so that answer is believed only if
  * Keycloak counted it.
- * @param lastFailure when the last failed login was that Keycloak has counted so far; 0 if there was none
  */
 export async function directGrant(
   realm: Realm,
   client: ClientRepresentation,
   username: string,
   password: string,
-  lastFailure = 0,
-  scope = "openid",
+  { lastFailure = 0, scope = "openid", at = realm.address }: LoginOptions = {},
 ): Promise<DirectGrant> {
   for (let attempt = 1; ; attempt += 1) {
-    const answer = await ask(realm, client, username, password, scope);
+    const answer = await ask(realm, client, username, password, scope, at);
     if (answer.outcome !== "bad credentials") return answer;
     const [settings, user] = await Promise.all([realm.settings(), realm.user(username)]);
     if (!user || !settings.bruteForceProtected) return answer;
@@ -86,10 +93,11 @@ async function ask(
   username: string,
   password: string,
   scope: string,
+  at: string,
 ): Promise<DirectGrant> {
   const { status, body } = await realm.session.ask(
     `Getting a token for user '${username}' at client '${client.clientId}' in realm '${realm.name}'`,
-    `${realm.address}/protocol/openid-connect/token`,
+    `${at}/protocol/openid-connect/token`,
     { grant_type: "password", scope, username, password, ...clientCredentials(client) },
   );
   if (status === 200 && typeof body.access_token === "string") {
@@ -110,15 +118,23 @@ async function ask(
   return { outcome: "refused", said };
 }
 
-/** Ends the session that a direct grant opened. */
-export async function endSession(realm: Realm, client: ClientRepresentation, tokens: Tokens): Promise<void> {
+/**
+ * Ends the session that a login opened.
+ * @param at the realm's address at which it did: at another one, Keycloak may not accept the refresh token
+ */
+export async function endSession(
+  realm: Realm,
+  client: ClientRepresentation,
+  tokens: Tokens,
+  at = realm.address,
+): Promise<void> {
   if (tokens.refresh) {
-    await realm.session.ask(
+    const { status } = await realm.session.ask(
       `Ending the session of the token check in realm '${realm.name}'`,
-      `${realm.address}/protocol/openid-connect/logout`,
+      `${at}/protocol/openid-connect/logout`,
       { refresh_token: tokens.refresh, ...clientCredentials(client) },
     );
-    return;
+    if (status < 400) return;
   }
   const claims = claimsOf(tokens.access);
   const session = claims.sid ?? claims.session_state;

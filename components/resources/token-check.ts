@@ -19,6 +19,8 @@ export interface TokenCheckArgs extends EnsuredArgs {
   roles: pulumi.Input<pulumi.Input<string>[]>;
   /** Where APISIX reaches Keycloak, base path included, if Pulumi uses another address. */
   apisixDiscoveryBase?: pulumi.Input<string | undefined>;
+  /** Where CX fetches the token, base path included, if not where APISIX reaches Keycloak. */
+  tokenBase?: pulumi.Input<string | undefined>;
   /** `changedAt` of what the token depends on: the check runs again if one of them changes. */
   after: pulumi.Input<pulumi.Input<string>[]>;
 }

@@ -1,12 +1,13 @@
 // The proof: a real token, fetched as CX does, and verified in both ways that APISIX may use: the realm's keys and
 // introspection. It changes nothing in Keycloak.
-import { asFailure } from "../failure.ts";
+import { asFailure, Failure } from "../failure.ts";
 import { directGrant, endSession } from "../keycloak/direct-grant.ts";
 import type { Realm } from "../keycloak/realm.ts";
 import { beforeLogin } from "./before-login.ts";
 import { explainRefusal } from "./explain.ts";
 import { refusedToOthers } from "./gateway-scope.ts";
 import type { TokenCheckInputs } from "./inputs.ts";
+import { findPlaces } from "./places.ts";
 import { type VerifiedToken, verify } from "./verify.ts";
 
 /**
@@ -15,21 +16,23 @@ import { type VerifiedToken, verify } from "./verify.ts";
  */
 async function run(realm: Realm, inputs: TokenCheckInputs): Promise<VerifiedToken | undefined> {
   const client = await realm.usableClient(inputs.client);
+  const { token: at, apisix } = await findPlaces(realm, inputs);
   const lastFailure = await beforeLogin(realm, inputs);
-  const answer = await directGrant(realm, client, inputs.username, inputs.password, lastFailure);
+  const answer = await directGrant(realm, client, inputs.username, inputs.password, { lastFailure, at });
   if (inputs.keep && answer.outcome === "bad credentials") {
     await realm.warn(
       `Nothing is proven for user '${inputs.username}' in realm '${realm.name}': the user has another password than the configured one, and this stack leaves it to others (keepCustomerPassword).`,
     );
     return undefined;
   }
-  if (answer.outcome !== "token") throw await explainRefusal(realm, client, inputs, answer);
+  if (answer.outcome !== "token") throw await explainRefusal(realm, client, inputs, answer, at);
   try {
-    const verified = await verify(realm, client, inputs, answer.tokens);
+    if (apisix instanceof Failure) throw apisix;
+    const verified = await verify(realm, client, inputs, answer.tokens, apisix);
     if (inputs.gatewayScope) await refusedToOthers(realm, inputs, inputs.gatewayScope);
-    return verified;
+    return { ...verified, fetchedAt: at };
   } finally {
-    await endSession(realm, client, answer.tokens).catch((error) =>
+    await endSession(realm, client, answer.tokens, at).catch((error) =>
       realm.warn(`${asFailure(error).message} The session ends by itself.`),
     );
   }

@@ -7,14 +7,18 @@ import type { TokenCheckInputs } from "./inputs.ts";
 
 type Refusal = Exclude<DirectGrant, { outcome: "token" }>;
 
-/** The failure to throw if a direct grant gave no token. */
+/**
+ * The failure to throw if a direct grant gave no token.
+ * @param at the address that was asked
+ */
 export async function explainRefusal(
   realm: Realm,
   client: ClientRepresentation,
   inputs: TokenCheckInputs,
   answer: Refusal,
+  at: string,
 ): Promise<Failure> {
-  const why = await causeOf(realm, client, inputs, answer).catch(() => undefined);
+  const why = await causeOf(realm, client, inputs, answer, at).catch(() => undefined);
   return new Failure(
     `Getting a token for user '${inputs.username}' at client '${inputs.client}' in realm '${realm.name}' failed: Keycloak answered ${answer.said}; ${why ?? "see the realm's events for the cause"}.`,
   );
@@ -25,6 +29,7 @@ async function causeOf(
   client: ClientRepresentation,
   inputs: TokenCheckInputs,
   answer: Refusal,
+  at: string,
 ): Promise<string | undefined> {
   const { outcome, said } = answer;
   const settings = await realm.settings();
@@ -35,7 +40,7 @@ async function causeOf(
   if (client.directAccessGrantsEnabled !== true) {
     return `client '${inputs.client}' does not allow direct grants: switch 'Direct access grants' on (Clients, ${inputs.client}, Settings)`;
   }
-  if (realm.server.startsWith("http:") && settings.sslRequired === "all") {
+  if (at.startsWith("http:") && settings.sslRequired === "all") {
     return `realm '${realm.name}' requires SSL for all requests: use an https address, or set 'Require SSL' to 'External requests'`;
   }
   const user = await realm.user(inputs.username);

@@ -11,7 +11,8 @@ const anotherClient = "admin-cli";
 export async function refusedToOthers(realm: Realm, inputs: TokenCheckInputs, scope: string): Promise<void> {
   const other = (await realm.clients()).find(({ clientId }) => clientId === anotherClient);
   const answer =
-    other && (await directGrant(realm, other, inputs.username, inputs.password, 0, `openid ${scope}`));
+    other &&
+    (await directGrant(realm, other, inputs.username, inputs.password, { scope: `openid ${scope}` }));
   if (other && answer?.outcome === "token") {
     const { scope: granted } = claimsOf(answer.tokens.access);
     await endSession(realm, other, answer.tokens);

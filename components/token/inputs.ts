@@ -14,6 +14,8 @@ export interface TokenCheckInputs extends KindInputs {
   readonly roles: readonly string[];
   /** Where APISIX reaches Keycloak, base path included, if we use another address. */
   readonly apisixDiscoveryBase?: string;
+  /** Where CX fetches the customer's token, base path included. Default: where APISIX reaches Keycloak. */
+  readonly tokenBase?: string;
 }
 
 /** @param why completes "The token of user 'customer' … is not one that APISIX accepts: " */

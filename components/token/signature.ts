@@ -30,7 +30,7 @@ export async function checkSignature(
     const claim = error instanceof JWTClaimValidationFailed ? ` ${error.claim}` : "";
     switch (error instanceof JOSEError ? `${error.code}${claim}` : undefined) {
       case "ERR_JWT_CLAIM_VALIDATION_FAILED iss":
-        return `its issuer is ${iss}, but at ${base} the realm calls itself ${issuer}; fix the server's hostname (Keycloak option 'hostname') so that both addresses give the same issuer`;
+        return `its issuer is ${iss}, but at ${base} the realm calls itself ${issuer}; fix the server's hostname (Keycloak option 'hostname') so that both addresses give the same issuer, or set tokenBase to where CX really fetches its tokens`;
       case "ERR_JWT_CLAIM_VALIDATION_FAILED nbf":
         return `the ${what} token is not valid before ${time(nbf)}, ${issued}`;
       case errors.JWTExpired.code:

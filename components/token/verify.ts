@@ -4,11 +4,14 @@ import type { Tokens } from "../keycloak/direct-grant.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
 import { claimsOf } from "../keycloak/tokens.ts";
 import { notAccepted, type TokenCheckInputs } from "./inputs.ts";
-import { type Discovery, discover, introspect } from "./introspection.ts";
+import { introspect } from "./introspection.ts";
+import type { Discovery } from "./places.ts";
 import { checkSignature } from "./signature.ts";
 
 /** What was verified; never the token. */
 export interface VerifiedToken {
+  /** The realm's address at which it was fetched: CX's, or another if that is not reachable from where Pulumi runs. */
+  readonly fetchedAt: string;
   /** `iss`: the realm's address, as Keycloak itself calls it. */
   readonly issuer: string;
   /** `aud`: the client is among them. */
@@ -38,9 +41,9 @@ export async function verify(
   client: ClientRepresentation,
   inputs: TokenCheckInputs,
   tokens: Tokens,
-): Promise<VerifiedToken> {
+  discovery: Discovery,
+): Promise<Omit<VerifiedToken, "fetchedAt">> {
   await warnOfClock(realm, tokens);
-  const discovery = await discover(realm, inputs);
   const signed = await signatures(realm, inputs, discovery);
   const { payload, protectedHeader } = await signed(tokens.access, "access", ["RS256"]);
   const audiences = audiencesOf(payload);

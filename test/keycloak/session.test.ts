@@ -105,15 +105,28 @@ test.serial("http to a host that is not this machine: one warning a run", async 
   ]);
 });
 
-test.serial("a clear address for introspection only: a warning says what went there", async (t) => {
+test.serial("a clear address for CX or APISIX: a warning says what goes there", async (t) => {
   const corner = await Corner.of(t);
-  const apisixDiscoveryBase = server.address.replace(/localhost|127\.0\.0\.1/, "0.0.0.0");
+  const clear = server.address.replace(/localhost|127\.0\.0\.1/, "0.0.0.0");
   const { realm } = corner;
   t.teardown(() => realm.admin("PUT", "", { attributes: { frontendUrl: "" } }));
-  await realm.admin("PUT", "", { attributes: { frontendUrl: apisixDiscoveryBase } });
-  await new Stack().up(...corner.all(), corner.tokenCheck({ apisixDiscoveryBase }));
-  t.regex(
-    warned().join("\n"),
-    /^The client's secret and a token travel in the clear to http:\/\/0\.0\.0\.0.* apisixDiscoveryBase/,
-  );
+  await realm.admin("PUT", "", { attributes: { frontendUrl: clear } });
+  const both = "CX fetches its customers' tokens and APISIX asks about tokens";
+  for (const [inputs, says] of [
+    [
+      { apisixDiscoveryBase: clear },
+      `The customer's password and the client's secret travel in the clear to ${clear}, where ${both}: set apisixDiscoveryBase to an https address.`,
+    ],
+    [
+      { apisixDiscoveryBase: clear, tokenBase: server.address },
+      `The client's secret and a token travel in the clear to ${clear}, where APISIX asks about tokens: set apisixDiscoveryBase to an https address.`,
+    ],
+    [
+      { apisixDiscoveryBase: server.address, tokenBase: `${clear}/` },
+      `The customer's password and the client's secret travel in the clear to ${clear}, where CX fetches its customers' tokens: set tokenBase to an https address.`,
+    ],
+  ] as const) {
+    await new Stack().up(...corner.all(), corner.tokenCheck(inputs));
+    t.deepEqual(warned(), [says]);
+  }
 });

@@ -64,6 +64,16 @@ export class Corner {
     return corner;
   }
 
+  /** A corner that was set up correctly by hand. */
+  static async ready(t: ExecutionContext): Promise<Corner> {
+    const corner = await Corner.of(t);
+    await corner.makeMapper();
+    await corner.makeUser();
+    await corner.makeRole();
+    await corner.map(corner.roleName, "offline_access", "uma_authorization");
+    return corner;
+  }
+
   async clear(): Promise<void> {
     const [user, role, mapper] = await Promise.all([this.user(), this.role(), this.mapper()]);
     if (user) await this.realm.admin("DELETE", `/users/${user.id}`);
