@@ -8,18 +8,21 @@ type ProfileAttribute = NonNullable<UserProfile["attributes"]>[number];
 type Validations = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** Names of the attributes that the profile requires of the user or of an admin who writes it, except the username. */
-export function requiredAttributes(profile: UserProfile | undefined): string[] {
+export function requiredAttributes(
+  profile: UserProfile | undefined,
+  of: readonly string[] = ["user", "admin"],
+): string[] {
   return (profile?.attributes ?? [])
-    .filter(({ name, required }) => name && name !== "username" && isRequired(required))
+    .filter(({ name, required }) => name && name !== "username" && isRequired(required, of))
     .flatMap(({ name }) => name ?? []);
 }
 
-function isRequired(required: ProfileAttribute["required"]): boolean {
+function isRequired(required: ProfileAttribute["required"], of: readonly string[]): boolean {
   if (!required) return false;
   const { roles, scopes } = required as { roles?: string[]; scopes?: string[] };
   // Required for certain scopes only: that matters if APISIX asks for one of them.
   const ofScope = !scopes?.length || scopes.some((scope) => ["openid", "email", "profile"].includes(scope));
-  return ofScope && (!roles?.length || roles.includes("user") || roles.includes("admin"));
+  return ofScope && (!roles?.length || roles.some((role) => of.includes(role)));
 }
 
 /** Not attributes, or not ours to change through the profile. */

@@ -65,7 +65,9 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
       // Keycloak keeps it in lower case.
       ...(profile.email && { email: profile.email.toLowerCase() }),
     };
-    await refuseRename(realm, username, wanted.email ?? live?.user.email, Object.keys(differing(is, wanted)));
+    const written = Object.keys(differing(is, wanted));
+    await refuseRename(realm, username, wanted.email ?? live?.user.email, written);
+    if (live) await refuseReadOnly(realm, live.user, written);
     if (wanted.email !== is.email && (profile.email || email))
       await refuseEmailOfAnother(realm, username, wanted.email, live?.id);
     return wanted;
@@ -93,7 +95,7 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
   },
   async write(realm, live, { fields: all, mark }) {
     const { user } = live;
-    const fields = await withoutRename(realm, user, all);
+    const fields = await withoutRefused(realm, user, all);
     if (Object.keys(fields).length > 0) {
       await updateUser(realm, user, `Updating user '${user.username}'`, changesOf(user, fields), (now) =>
         matches(fieldsOf(now), fields),
@@ -124,14 +126,39 @@ async function isEmailUsername(realm: Realm, username: string): Promise<boolean>
   );
 }
 
-/** What is put back must not rename the user either. */
-async function withoutRename(realm: Realm, { username }: User, fields: Fields): Promise<Fields> {
-  const { email, ...others } = fields;
-  if (!("email" in fields) || !(await wouldRename(realm, username, email?.toString()))) return fields;
-  await realm.warn(
-    `User '${username}' in realm '${realm.name}': email was not put back, because the realm takes it as username.`,
+/** Keycloak writes the profile of a user from a read-only federation nowhere. */
+async function refuseReadOnly(
+  realm: Realm,
+  { username, federationLink: id }: User,
+  written: readonly string[],
+): Promise<void> {
+  const ofProfile = written.filter((name) => name !== "enabled" && name !== "emailVerified");
+  if (!id || ofProfile.length === 0) return;
+  const federation = await realm.find("own federation", id, "Reading a user federation", () =>
+    realm.admin.components.findOne({ realm: realm.name, id }),
   );
-  return others;
+  if (federation?.config?.editMode?.[0] !== "READ_ONLY") return;
+  throw new Failure(
+    `Setting ${ofProfile.join(", ")} of user '${username}' in realm '${realm.name}' cannot work: the user comes from the read-only user federation '${federation.name}'; set it there, or leave it out of the profile (config: customerProfile).`,
+  );
+}
+
+/** Without what Keycloak does not let anybody put back, with a warning. */
+async function withoutRefused(realm: Realm, { username }: User, fields: Fields): Promise<Fields> {
+  const profile = await realm.userProfile();
+  const required = requiredAttributes(profile, ["admin"]);
+  const kept: Record<string, FieldValue> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    const isEmail = name === "email" && (await wouldRename(realm, username, value?.toString()));
+    const isRequired = value === undefined && required.includes(name);
+    const isInvalid = typeof value === "string" && profileProblem(profile, { [name]: value }, true);
+    if (isEmail || isRequired || isInvalid)
+      await realm.warn(
+        `User '${username}' in realm '${realm.name}': ${name} was not put back, because ${isEmail ? "the realm takes the email address as username" : `the realm's user profile ${isRequired ? "requires it" : "no longer takes the earlier value"}`}.`,
+      );
+    else kept[name] = value;
+  }
+  return kept;
 }
 
 /** Keycloak allows an email address once a realm, unless it is told otherwise. */

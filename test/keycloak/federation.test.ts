@@ -68,3 +68,18 @@ test.serial(
     asBefore(t, { ...(await corner.user()), attributes: undefined }, before);
   },
 );
+
+test.serial("a configured profile is refused in the preview, because nobody can write it", async (t) => {
+  const corner = await federated(t, configured);
+  // Keycloak takes its copy of the user at first sight.
+  await corner.user();
+  const before = await corner.realm.snapshot();
+  for (const profile of [{ firstName: "Else" }, { email: "else@cx.example" }]) {
+    await t.throwsAsync(new Stack().preview(corner.customer({ profile })), {
+      message: new RegExp(
+        `^user: Setting ${Object.keys(profile)} of user '.*' cannot work: .* read-only user federation 'directory'; set it there`,
+      ),
+    });
+  }
+  asBefore(t, await corner.realm.snapshot(), before);
+});

@@ -550,6 +550,56 @@ withProfile("an attribute that the realm requires of admins only gets a value", 
   t.deepEqual(await stack.preview(corner.customer()), []);
 });
 
+withProfile(
+  "what Keycloak does not let anybody put back stays, with a warning, and the rest is restored",
+  async (t) => {
+    const corner = await Corner.of(t);
+    await profile(t, (given) => ({ ...given, unmanagedAttributePolicy: "ENABLED" }));
+    await corner.makeUser({ attributes: { site: ["west"] }, enabled: false, firstName: "" });
+    const before = await corner.user();
+    await profile(t, (given) => ({
+      ...given,
+      attributes: [
+        ...given.attributes,
+        { name: "cost", required: { roles: ["admin"] }, permissions },
+        { name: "site", validations: { options: { options: ["north"] } }, permissions },
+      ],
+    }));
+    const stack = new Stack();
+    await stack.up(corner.customer({ profile: { site: "north", cost: "7" } }));
+    t.deepEqual((await corner.user()).attributes, { site: ["north"], cost: ["7"] });
+    warned();
+    await stack.destroy();
+    t.deepEqual(await corner.user(), { ...before, attributes: { site: ["north"], cost: ["7"] } });
+    const said = warned().join("\n");
+    t.regex(said, /cost was not put back, because the realm's user profile requires it/);
+    t.regex(
+      said,
+      /site was not put back, because the realm's user profile no longer takes the earlier value/,
+    );
+  },
+);
+
+withProfile("an email address that became the username stays, with a warning", async (t) => {
+  const corner = await Corner.of(t);
+  const username = `${corner.username}@cx.example`;
+  await corner.makeUser({ username, email: "", enabled: false });
+  const before = await corner.realm.user(username);
+  t.teardown(() => corner.realm.admin("DELETE", `/users/${before.id}`));
+  await corner.realm.admin("PUT", "", { registrationEmailAsUsername: true });
+  t.teardown(() => corner.realm.admin("PUT", "", { registrationEmailAsUsername: false }));
+  const stack = new Stack();
+  await stack.up(corner.customer({ username }));
+  t.like(await corner.realm.user(username), { email: username, enabled: true });
+  warned();
+  await stack.destroy();
+  t.deepEqual(await corner.realm.user(username), { ...before, email: username });
+  t.regex(
+    warned().join("\n"),
+    /email was not put back, because the realm takes the email address as username/,
+  );
+});
+
 test.serial("the preview says that a new user will be asked to set up OTP", async (t) => {
   const corner = await Corner.of(t);
   const action = await corner.realm.admin("GET", "/authentication/required-actions/CONFIGURE_TOTP");
