@@ -14,3 +14,9 @@ export function claimsOf(token: string): Readonly<Record<string, unknown>> {
   const claims = parsed(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
   return typeof claims === "object" && claims !== null ? { ...claims } : {};
 }
+
+/** The roles in the claim `realm_access`, or in `resource_access` under a clientId; undefined if there is no such claim. */
+export function rolesIn(access: unknown): string[] | undefined {
+  if (typeof access !== "object" || access === null || !("roles" in access)) return undefined;
+  return Array.isArray(access.roles) ? access.roles.map(String) : undefined;
+}

@@ -36,6 +36,10 @@ test("what is wrong is said as what it is", async (t) => {
       await signed({ exp: iat }),
       /^the access token expired at 2023-11-14T22:13:20Z, and was issued at 2023-/,
     ],
+    [
+      await signed({ exp: undefined }),
+      /^the access token cannot be verified \(missing required "exp" claim\)$/,
+    ],
     [await signed({ nbf: iat + 60 }), /^the access token is not valid before 2023-11-14T22:14:20Z, and was/],
     [
       await signed({}, { alg: "HS256" }, secret),

@@ -2,6 +2,9 @@
 import type { JSONWebKeySet, JWTVerifyResult } from "jose";
 import { claimsOf } from "../keycloak/tokens.ts";
 
+/** APISIX remembers an answer about a token until it expires. */
+const requiredClaims = ["exp", "iat"];
+
 interface Expected {
   readonly keys: JSONWebKeySet;
   readonly issuer: string;
@@ -23,7 +26,12 @@ export async function checkSignature(
   // As of when it was issued: this machine's clock may be wrong, and APISIX goes by its own.
   const currentDate = typeof iat === "number" ? new Date(iat * 1000) : undefined;
   try {
-    return await jwtVerify(token, createLocalJWKSet(keys), { issuer, algorithms, currentDate });
+    return await jwtVerify(token, createLocalJWKSet(keys), {
+      issuer,
+      algorithms,
+      currentDate,
+      requiredClaims,
+    });
   } catch (error) {
     const { JOSEError, JWTClaimValidationFailed } = errors;
     const issued = `and was issued at ${time(iat)}`;

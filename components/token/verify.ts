@@ -2,7 +2,7 @@
 import type { JWTPayload } from "jose";
 import type { Tokens } from "../keycloak/direct-grant.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
-import { claimsOf } from "../keycloak/tokens.ts";
+import { claimsOf, rolesIn } from "../keycloak/tokens.ts";
 import { notAccepted, type TokenCheckInputs } from "./inputs.ts";
 import { introspect } from "./introspection.ts";
 import type { Discovery } from "./places.ts";
@@ -20,6 +20,8 @@ export interface VerifiedToken {
   readonly scopes: readonly string[];
   /** Realm roles: those that were mapped are among them. */
   readonly roles: readonly string[];
+  /** How many seconds the token lives: `exp` minus `iat`. */
+  readonly lifespan: number;
   /** Id of the realm's key that signed it. */
   readonly keyId: string;
   /** Algorithm of the signature: `RS256`. */
@@ -68,7 +70,7 @@ export async function verify(
     );
   }
   const introspected = await introspect(realm, client, inputs, tokens, discovery);
-  const roles = rolesOf(payload) ?? rolesOf(introspected?.claims ?? {}) ?? [];
+  const roles = rolesIn(payload.realm_access) ?? rolesIn(introspected?.claims.realm_access) ?? [];
   const missing = inputs.roles.filter((role) => !roles.includes(role));
   if (missing.length > 0) {
     throw notAccepted(
@@ -81,6 +83,7 @@ export async function verify(
     audiences,
     scopes,
     roles,
+    lifespan: Number(payload.exp) - Number(payload.iat),
     keyId: protectedHeader.kid ?? "",
     algorithm: protectedHeader.alg,
     ...(introspected && { introspectedAt: introspected.at }),
@@ -116,13 +119,6 @@ function audiencesOf({ aud = [] }: JWTPayload): string[] {
 
 function scopesOf({ scope }: JWTPayload): string[] {
   return typeof scope === "string" ? scope.split(" ").filter(Boolean) : [];
-}
-
-function rolesOf({ realm_access }: Readonly<Record<string, unknown>>): string[] | undefined {
-  if (typeof realm_access !== "object" || realm_access === null || !("roles" in realm_access))
-    return undefined;
-  const { roles } = realm_access;
-  return Array.isArray(roles) ? roles.map(String) : undefined;
 }
 
 function quoted(names: readonly string[]): string {

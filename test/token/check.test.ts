@@ -49,6 +49,8 @@ test.serial("a good token is verified both ways, without a write, and no session
   t.like(token, {
     issuer,
     algorithm: "RS256",
+    fetchedAt: issuer,
+    lifespan: (await corner.realm.admin("GET", "")).accessTokenLifespan,
     introspectedAt: `${issuer}/protocol/openid-connect/token/introspect`,
   });
   const { audiences, scopes, roles, keyId } = token as Record<string, string[]>;
