@@ -15,7 +15,10 @@ import { claimsOf, parsed } from "./tokens.ts";
 /** Milliseconds that an unclear write gets to take effect before anything is checked. */
 const beforeLooking = 500;
 
-/** A form endpoint's answer, whatever its status. */
+/** Fields of a form; as pairs, where one has several values. */
+type Form = Record<string, string> | [string, string][];
+
+/** A form endpoint's answer, whatever its status. A list has the names "0", "1", … */
 export interface Answer {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
@@ -118,9 +121,12 @@ export class KeycloakSession {
     }
   }
 
-  /** Asks one of the realm's own endpoints (token, introspection, keys) rather than the admin API. */
-  ask(attempt: string, url: string, form?: Record<string, string>): Promise<Answer> {
-    const request = () => this.#askOnce(url, form);
+  /**
+   * Asks one of the realm's own endpoints (token, introspection, keys) rather than the admin API.
+   * @param bearer a token that the request carries
+   */
+  ask(attempt: string, url: string, form?: Form, bearer?: string): Promise<Answer> {
+    const request = () => this.#askOnce(url, form, bearer);
     return url.startsWith(`${this.server}/`)
       ? this.#retry.run(() => this.#send(attempt, request))
       : this.#askElsewhere(attempt, url, request);
@@ -136,11 +142,12 @@ export class KeycloakSession {
     await Promise.allSettled(ended);
   }
 
-  async #askOnce(url: string, form: Record<string, string> | undefined): Promise<Answer> {
+  async #askOnce(url: string, form: Form | undefined, bearer?: string): Promise<Answer> {
     const response = await fetch(url, {
       ...this.#requestOptions,
       signal: AbortSignal.timeout(this.connection.timeout),
       ...(form && { method: "POST", body: new URLSearchParams(form) }),
+      ...(bearer && { headers: { authorization: `Bearer ${bearer}` } }),
     });
     const text = await response.text();
     const body: unknown = parsed(text);

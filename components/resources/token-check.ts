@@ -17,6 +17,8 @@ export interface TokenCheckArgs extends EnsuredArgs {
   gatewayScope?: pulumi.Input<string | undefined>;
   /** Realm roles that the token must carry. */
   roles: pulumi.Input<pulumi.Input<string>[]>;
+  /** What authz-keycloak must let the user do, like `GET /ccm/channels`. */
+  authorizedRequests?: pulumi.Input<readonly pulumi.Input<string>[]>;
   /** Where APISIX reaches Keycloak, base path included, if Pulumi uses another address. */
   apisixDiscoveryBase?: pulumi.Input<string | undefined>;
   /** Where CX fetches the token, base path included, if not where APISIX reaches Keycloak. */

@@ -3,6 +3,7 @@
 import { asFailure, Failure } from "../failure.ts";
 import { directGrant, endSession } from "../keycloak/direct-grant.ts";
 import type { Realm } from "../keycloak/realm.ts";
+import { authorize } from "./authorization.ts";
 import { beforeLogin } from "./before-login.ts";
 import { explainRefusal } from "./explain.ts";
 import { refusedToOthers } from "./gateway-scope.ts";
@@ -30,7 +31,10 @@ async function run(realm: Realm, inputs: TokenCheckInputs): Promise<VerifiedToke
     if (apisix instanceof Failure) throw apisix;
     const verified = await verify(realm, client, inputs, answer.tokens, apisix);
     if (inputs.gatewayScope) await refusedToOthers(realm, inputs, inputs.gatewayScope);
-    return { ...verified, fetchedAt: at };
+    const { authorizedRequests } = inputs;
+    if (!authorizedRequests?.length) return { ...verified, fetchedAt: at };
+    await authorize(realm, client, inputs, apisix.base, answer.tokens.access, verified.roles);
+    return { ...verified, fetchedAt: at, authorizedRequests };
   } finally {
     await endSession(realm, client, answer.tokens, at).catch((error) =>
       realm.warn(`${asFailure(error).message} The session ends by itself.`),

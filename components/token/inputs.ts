@@ -12,6 +12,8 @@ export interface TokenCheckInputs extends KindInputs {
   readonly gatewayScope?: string;
   /** Realm roles that the token must carry. */
   readonly roles: readonly string[];
+  /** What the user must be allowed to do, like `GET /ccm/channels`. */
+  readonly authorizedRequests?: readonly string[];
   /** Where APISIX reaches Keycloak, base path included, if we use another address. */
   readonly apisixDiscoveryBase?: string;
   /** Where CX fetches the customer's token, base path included. Default: where APISIX reaches Keycloak. */

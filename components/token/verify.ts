@@ -20,6 +20,8 @@ export interface VerifiedToken {
   readonly scopes: readonly string[];
   /** Realm roles: those that were mapped are among them. */
   readonly roles: readonly string[];
+  /** What authz-keycloak lets the user do; undefined if nothing was to be proven. */
+  readonly authorizedRequests?: readonly string[];
   /** How many seconds the token lives: `exp` minus `iat`. */
   readonly lifespan: number;
   /** Id of the realm's key that signed it. */

@@ -67,11 +67,16 @@ export class Corner {
   /** A corner that was set up correctly by hand. */
   static async ready(t: ExecutionContext): Promise<Corner> {
     const corner = await Corner.of(t);
-    await corner.makeMapper();
-    await corner.makeUser();
-    await corner.makeRole();
-    await corner.map(corner.roleName, "offline_access", "uma_authorization");
+    await corner.setUp();
     return corner;
+  }
+
+  /** Sets everything up, correctly and by hand. */
+  async setUp(): Promise<void> {
+    await this.makeMapper();
+    await this.makeUser();
+    await this.makeRole();
+    await this.map(this.roleName, "offline_access", "uma_authorization");
   }
 
   async clear(): Promise<void> {
