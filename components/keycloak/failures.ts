@@ -176,14 +176,17 @@ function unreachable(error: unknown, { attempt, connection }: SentRequest): Fail
   });
 }
 
-function answerInWords(data: unknown): string | undefined {
+export function answerInWords(data: unknown): string | undefined {
   if (typeof data !== "object" || data === null) return undefined;
-  const { error, error_description, errorMessage } = data as Record<string, unknown>;
+  const { error, error_description, errorMessage, field, errors } = data as Record<string, unknown>;
+  // A user profile may refuse several attributes. Their values, which may be secret, stand in "params".
+  if (Array.isArray(errors)) return errors.flatMap((each) => answerInWords(each) ?? []).join(", ");
   // RESTEasy's own 404 for a path that Keycloak does not serve is JSON too.
   if (typeof error === "string" && /^(RESTEASY\d|Unable to find matching target resource)/.test(error))
     return undefined;
   const words = [errorMessage, error_description, error].find((text) => typeof text === "string");
-  return typeof words === "string" ? words : undefined;
+  if (typeof words !== "string") return undefined;
+  return typeof field === "string" ? `${field}: ${words}` : words;
 }
 
 function redirectTarget(response: Response): string {
