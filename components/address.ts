@@ -1,8 +1,8 @@
-// Where APISIX reaches a Keycloak, as people write it.
+// Where others than Pulumi reach a Keycloak, as people write it.
 
 /** Completes the sentence "apisixDiscoveryBase must be …". It shows no value, which may hold credentials. */
 export const addressShape =
-  "Keycloak's address as APISIX reaches it, like http://keycloak.ef-external.svc/auth: http or https, ending with the base path, without credentials";
+  "an address of Keycloak, like http://keycloak.ef-external.svc/auth: http or https, ending with the base path, without credentials";
 
 /** Can a realm's address be made by appending to this one? */
 export function isAddress(text: string): boolean {

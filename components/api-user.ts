@@ -1,6 +1,6 @@
 // The component: a user that an API client logs in as, and the proof that it gets a token.
 import * as pulumi from "@pulumi/pulumi";
-import { addressOf, passwordOf, requireConnection, textOr } from "./arguments.ts";
+import { addressOf, passwordOf, requestsOf, requireConnection, textOr } from "./arguments.ts";
 import { onceItExists, resourcesIn } from "./pulumi-internals.ts";
 import { EnsuredResource } from "./resources/ensured.ts";
 import { Password } from "./resources/password.ts";
@@ -51,6 +51,13 @@ export interface ApiUserArgs {
    */
   apisixDiscoveryBase?: pulumi.Input<string | undefined>;
   /**
+   * Where the token is fetched from Keycloak, base path included.
+   * @default `apisixDiscoveryBase`
+   */
+  tokenBase?: pulumi.Input<string | undefined>;
+  /** What the user must be allowed to do, as in {@link ApisixEnablementArgs.authorizedRequests}. */
+  authorizedRequests?: pulumi.Input<pulumi.Input<string>[]>;
+  /**
    * Config namespace of the connection to Keycloak. This is only its name, never credentials.
    * @default "keycloak"
    */
@@ -77,7 +84,7 @@ export class ApiUser extends pulumi.ComponentResource {
    * @param name prefix of its children's names
    * @param args the settings
    * @param options Pulumi's options for any component
-   * @throws pulumi.ResourceError if the password is missing, an address is none, or if the stack keeps Keycloak's
+   * @throws pulumi.ResourceError if the password is missing, an address or a request is none, or if the stack keeps Keycloak's
    * credentials in plain text.
    */
   constructor(name: string, args: ApiUserArgs, options: pulumi.ComponentResourceOptions = {}) {
@@ -124,6 +131,8 @@ export class ApiUser extends pulumi.ComponentResource {
               gatewayScope,
               roles: [...(roles ?? [])],
               apisixDiscoveryBase: addressOf(this, "apisixDiscoveryBase", args.apisixDiscoveryBase),
+              tokenBase: addressOf(this, "tokenBase", args.tokenBase),
+              authorizedRequests: requestsOf(this, args.authorizedRequests),
               after: proven.flatMap((each) => (each instanceof EnsuredResource ? [each.changedAt] : [])),
             },
             after(...proven),

@@ -27,6 +27,7 @@ await pulumi.runtime.setMocks(
 );
 const { ApisixEnablement } = await import("./index.ts");
 
+const connector = { username: "connector", password: "its own", roles: ["admin", "default"] };
 const childrenOf = (name: string) =>
   made.map((each) => each.name).filter((each) => each.startsWith(`${name}-`));
 const value = <T>(output: pulumi.Output<T>) =>
@@ -36,7 +37,10 @@ test.serial("children, type token and outputs have their fixed names", async (t)
   const cx = new ApisixEnablement("cx", { realm: "r", customerPassword: "pw" });
   t.is(await value(cx.userId), "cx-user-uuid");
   t.is(await value(cx.roleId), "cx-role-uuid");
-  t.is((await value(cx.apisix)).discovery, "http://kc/auth/realms/r/.well-known/openid-configuration");
+  t.is(
+    (await value(cx.apisix))["openid-connect"].discovery,
+    "http://kc/auth/realms/r/.well-known/openid-configuration",
+  );
   t.deepEqual(Object.keys(await value(cx.adopted)).toSorted(), [
     "audience",
     "password",
@@ -78,9 +82,13 @@ test.serial("scope, lifespan and API users have their fixed names, and tokens of
     customerPassword: "pw",
     gatewayScope: "cx-gateway",
     accessTokenLifespan: 1800,
-    apiUsers: [{ username: "connector", password: "its own", roles: ["admin", "default"] }],
+    apiUsers: [connector],
   });
-  t.deepEqual((await value(more.apisix)).required_scopes, ["email", "profile", "cx-gateway"]);
+  t.deepEqual((await value(more.apisix))["openid-connect"].required_scopes, [
+    "email",
+    "profile",
+    "cx-gateway",
+  ]);
   t.deepEqual(Object.keys((await value(more.apiUsers)) ?? {}), ["connector"]);
   await value(more.token);
   const children = ["audience", "gateway-scope", "token-lifespan", "role"];
@@ -109,7 +117,10 @@ test.serial("an empty argument means the default", async (t) => {
       apisixDiscoveryBase: nothing,
       connection: "",
     });
-    t.is((await value(cx.apisix)).discovery, "http://kc/auth/realms/r/.well-known/openid-configuration");
+    t.is(
+      (await value(cx.apisix))["openid-connect"].discovery,
+      "http://kc/auth/realms/r/.well-known/openid-configuration",
+    );
     t.is(await value(cx.client), "cim");
     t.is(await value(cx.roleId), `${name}-role-uuid`);
     await value(cx.token);
@@ -120,13 +131,56 @@ test.serial("an empty argument means the default", async (t) => {
 });
 
 test.serial("an address that no realm's address can be made of is refused", (t) => {
-  for (const apisixDiscoveryBase of ["kc/auth", "https://admin:secret@kc/auth", "http://kc/realms/r"]) {
-    const { message } = t.throws(
-      () => new ApisixEnablement("c", { realm: "r", customerPassword: "pw", apisixDiscoveryBase }),
-      { instanceOf: pulumi.ResourceError },
+  for (const address of ["kc/auth", "https://admin:secret@kc/auth", "http://kc/realms/r"]) {
+    for (const name of ["apisixDiscoveryBase", "tokenBase"]) {
+      const { message } = t.throws(
+        () => new ApisixEnablement("c", { realm: "r", customerPassword: "pw", [name]: address }),
+        { instanceOf: pulumi.ResourceError },
+      );
+      t.true(message.startsWith(`${name} must be an address of Keycloak, like http`), message);
+      t.false(message.includes("secret"));
+    }
+  }
+});
+
+test.serial(
+  "authorized requests bring authz-keycloak, and the customer's token has to prove them",
+  async (t) => {
+    const authorizedRequests = ["GET /ccm/channels"];
+    const args = { realm: "r", customerPassword: "pw", tokenBase: "http://cx/auth", apiUsers: [connector] };
+    const asked = new ApisixEnablement("asked", { ...args, authorizedRequests });
+    const plugins = await value(asked.apisix);
+    t.deepEqual(Object.keys(plugins), ["openid-connect", "authz-keycloak"]);
+    t.like(plugins["authz-keycloak"], {
+      discovery: "http://kc/auth/realms/r/.well-known/uma2-configuration",
+      client_secret: "s",
+    });
+    await Promise.all([value(asked.token), value(asked.apiUsers)]);
+    const inputsOf = (name: string) => made.find((each) => each.name === name)?.inputs ?? {};
+    t.like(inputsOf("asked-token"), { authorizedRequests, tokenBase: "http://cx/auth" });
+    const other = inputsOf("asked-connector-token");
+    t.false("authorizedRequests" in other || "tokenBase" in other, JSON.stringify(other));
+
+    const none = new ApisixEnablement("none", { ...args, authorizedRequests: [] });
+    t.deepEqual(Object.keys(await value(none.apisix)), ["openid-connect"]);
+  },
+);
+
+test.serial("a bad request is refused by name", (t) => {
+  for (const [authorizedRequests, says] of [
+    [["GET /ok", "GET ccm"], /^authorizedRequests has 'GET ccm', which is not a method/],
+    [["FETCH /x"], /^authorizedRequests has 'FETCH \/x', which is not a method/],
+    [["GET /x", "GET /x"], /^authorizedRequests has 'GET \/x' twice\.$/],
+  ] as const) {
+    t.throws(
+      () =>
+        new ApisixEnablement("d", {
+          realm: "r",
+          customerPassword: "pw",
+          authorizedRequests: [...authorizedRequests],
+        }),
+      { instanceOf: pulumi.ResourceError, message: says },
     );
-    t.regex(message, /^apisixDiscoveryBase must be Keycloak's address as APISIX reaches it/);
-    t.false(message.includes("secret"));
   }
 });
 

@@ -1,8 +1,10 @@
 // The component: one realm, made ready for APISIX.
 import * as pulumi from "@pulumi/pulumi";
 import { ApiUser } from "./api-user.ts";
-import { type OpenidConnectPlugin, openidConnectPlugin } from "./apisix/openid-connect.ts";
-import { addressOf, passwordOf, refuse, requireConnection, textOr } from "./arguments.ts";
+import { authzKeycloakPlugin } from "./apisix/authz-keycloak.ts";
+import { openidConnectPlugin } from "./apisix/openid-connect.ts";
+import type { ApisixPlugins } from "./apisix/plugins.ts";
+import { addressOf, passwordOf, refuse, requestsOf, requireConnection, textOr } from "./arguments.ts";
 import { wantsRole } from "./cx-version.ts";
 import { Failure } from "./failure.ts";
 import { onceItExists } from "./pulumi-internals.ts";
@@ -80,6 +82,16 @@ export interface ApisixEnablementArgs {
    */
   apisixDiscoveryBase?: pulumi.Input<string | undefined>;
   /**
+   * Where CX fetches its customers' tokens, base path included: the token check fetches its own there.
+   * @default `apisixDiscoveryBase`, else Keycloak's address as Pulumi uses it
+   */
+  tokenBase?: pulumi.Input<string | undefined>;
+  /**
+   * What the customer must be allowed to do, like `GET /ccm/channels`. `apisix` then has `authz-keycloak` as well, and
+   * the token check makes that plugin's calls. It changes nothing in the client's resources, policies and permissions.
+   */
+  authorizedRequests?: pulumi.Input<pulumi.Input<string>[]>;
+  /**
    * Config namespace of the connection to Keycloak, for a program with several Keycloaks. Its keys are those of the
    * provider `@pulumi/keycloak`. This is only its name, never credentials.
    * @default "keycloak"
@@ -129,16 +141,17 @@ export class ApisixEnablement extends pulumi.ComponentResource {
   /** The same for each of `apiUsers`, by username; undefined without any. */
   declare readonly apiUsers: pulumi.Output<Record<string, VerifiedToken | undefined> | undefined>;
   /**
-   * The finished `openid-connect` plugin configuration for APISIX's routes; secret if it holds the client's secret.
+   * What stands under a route's `plugins` in APISIX: `openid-connect` and, with `authorizedRequests`, `authz-keycloak`.
+   * Secret if it holds the client's secret.
    */
-  declare readonly apisix: pulumi.Output<OpenidConnectPlugin>;
+  declare readonly apisix: pulumi.Output<ApisixPlugins>;
 
   /**
    * @param name prefix of its children's names; the realm's name is a good choice
    * @param args the settings
    * @param options Pulumi's options for any component, for example `aliases`
-   * @throws pulumi.ResourceError if `cxVersion` is not a version, `apisixDiscoveryBase` not an address,
-   * `customerPassword` missing, or if the stack keeps Keycloak's credentials in plain text.
+   * @throws pulumi.ResourceError if `cxVersion` is not a version, `apisixDiscoveryBase` or `tokenBase` not an
+   * address, one of `authorizedRequests` no request, `customerPassword` missing, or if the stack keeps Keycloak's credentials in plain text.
    */
   constructor(name: string, args: ApisixEnablementArgs, options?: pulumi.ComponentResourceOptions) {
     super("keycloak-apisix:index:ApisixEnablement", name, {}, options);
@@ -153,6 +166,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
     };
     const { realm, client } = target;
     const apisixDiscoveryBase = addressOf(this, "apisixDiscoveryBase", args.apisixDiscoveryBase);
+    const authorizedRequests = requestsOf(this, args.authorizedRequests);
     const child = { parent: this };
 
     const audience = new AudienceMapper(
@@ -194,6 +208,8 @@ export class ApisixEnablement extends pulumi.ComponentResource {
             username: textOr("customer", args.customerUsername),
             password: passwordOf(this, "customerPassword", args.customerPassword),
             keepPassword: args.keepCustomerPassword,
+            tokenBase: addressOf(this, "tokenBase", args.tokenBase),
+            authorizedRequests,
             profile: args.customerProfile,
             roles: role && mappedRoles,
             ensuredRoles: [customerRole],
@@ -234,16 +250,18 @@ export class ApisixEnablement extends pulumi.ComponentResource {
           : undefined,
       ),
       apisix: pulumi
-        .all([realm, client, audience.clientSecret, audience.server, apisixDiscoveryBase])
-        .apply(([realmName, clientId, clientSecret, server, base = server]) =>
-          openidConnectPlugin({
-            realm: realmName,
-            client: clientId,
-            clientSecret,
-            keycloak: base,
-            gatewayScope: args.gatewayScope || undefined,
-          }),
-        ),
+        .all([realm, client, audience.clientSecret, audience.server, apisixDiscoveryBase, authorizedRequests])
+        .apply(([realmName, clientId, clientSecret, server, base = server, requests = []]): ApisixPlugins => {
+          const source = { realm: realmName, client: clientId, keycloak: base };
+          const gatewayScope = args.gatewayScope || undefined;
+          const openidConnect = openidConnectPlugin({ ...source, clientSecret, gatewayScope });
+          if (requests.length === 0) return { "openid-connect": openidConnect };
+          if (clientSecret === undefined) return refuse(this, needsSecret(clientId, realmName));
+          return {
+            "openid-connect": openidConnect,
+            "authz-keycloak": authzKeycloakPlugin({ ...source, clientSecret }),
+          };
+        }),
     };
     Object.assign(this, outputs);
     this.registerOutputs(outputs);
@@ -258,4 +276,9 @@ function wantsRoleOf(component: ApisixEnablement, { cxVersion }: ApisixEnablemen
     if (error instanceof Failure) refuse(component, error.message);
     throw error;
   }
+}
+
+/** Rather no output than one that lets requests through unasked. */
+function needsSecret(client: string, realm: string): string {
+  return `authorizedRequests need APISIX's plugin authz-keycloak, and client '${client}' in realm '${realm}' is public, so it has no secret for the plugin: switch 'Client authentication' on (Clients, ${client}, Settings).`;
 }

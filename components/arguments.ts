@@ -1,6 +1,7 @@
 // What the components' arguments have in common: checked before any resource is registered, as far as they are known.
 import * as pulumi from "@pulumi/pulumi";
 import { addressShape, isAddress } from "./address.ts";
+import { problemWith } from "./authorized-requests.ts";
 import { isPlaintextConfig } from "./pulumi-internals.ts";
 import { requireProvider } from "./resources/dynamic-resource.ts";
 
@@ -44,6 +45,20 @@ export function addressOf(
   if (typeof given === "object") return pulumi.output(given).apply(checked);
   const known = checked(given);
   return known === undefined ? undefined : pulumi.output(known);
+}
+
+/** @throws pulumi.ResourceError that names a bad request or one that is there twice; at once, if that is known. */
+export function requestsOf(
+  component: pulumi.Resource,
+  given: pulumi.Input<pulumi.Input<string>[]> | undefined,
+): pulumi.Output<string[]> | undefined {
+  if (given === undefined) return undefined;
+  const checked = (requests: string[]) => {
+    const problem = problemWith(requests);
+    return problem === undefined ? requests : refuse(component, `authorizedRequests ${problem}`);
+  };
+  const isKnown = Array.isArray(given) && given.every((each) => typeof each === "string");
+  return isKnown ? pulumi.output(checked(given)) : pulumi.output(given).apply(checked);
 }
 
 /** @throws pulumi.ResourceError if there is none; at once, if that is known. */

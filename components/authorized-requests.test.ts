@@ -28,8 +28,8 @@ test("anything else is refused by name", (t) => {
     " GET /x",
     "",
   ]) {
-    t.regex(problemWith(["GET /ok", text]) ?? "", /^'.*' must be a method \(GET, .*\) and a path/, text);
-    t.true(problemWith([text])?.startsWith(`'${text}' `), text);
+    const problem = problemWith(["GET /ok", text]);
+    t.true(problem?.startsWith(`has '${text}', which is not a method (GET, `), problem);
   }
-  t.is(problemWith(["GET /a", "POST /a", "GET /a"]), "'GET /a' is there twice.");
+  t.is(problemWith(["GET /a", "POST /a", "GET /a"]), "has 'GET /a' twice.");
 });

@@ -15,12 +15,12 @@ export function parsedRequest(text: string): AuthorizedRequest | undefined {
   return method === undefined || path === undefined ? undefined : { method, path };
 }
 
-/** What is wrong with the list, as a sentence that begins with the request; undefined if nothing. */
+/** What is wrong with the list: completes the sentence "authorizedRequests …". Undefined if nothing is. */
 export function problemWith(requests: readonly string[]): string | undefined {
   const bad = requests.find((text) => !parsedRequest(text));
   if (bad !== undefined) {
-    return `'${bad}' must be a method (${methods.join(", ")}) and a path that begins with / and is no pattern, like 'GET /ccm/channels'.`;
+    return `has '${bad}', which is not a method (${methods.join(", ")}) and the path of a request, like 'GET /ccm/channels'.`;
   }
   const twice = requests.find((text, at) => requests.indexOf(text) !== at);
-  return twice === undefined ? undefined : `'${twice}' is there twice.`;
+  return twice === undefined ? undefined : `has '${twice}' twice.`;
 }

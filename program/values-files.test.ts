@@ -2,13 +2,26 @@
 import * as pulumi from "@pulumi/pulumi";
 import test from "ava";
 import { parse } from "yaml";
+import { authzKeycloakPlugin } from "../components/apisix/authz-keycloak.ts";
 import { openidConnectPlugin } from "../components/apisix/openid-connect.ts";
+import type { ApisixPlugins } from "../components/index.ts";
 import { apisixTexts } from "./values-files.ts";
 
 const value = <T>(output: pulumi.Output<T>) => new Promise<T>((resolve) => output.apply(resolve));
 
-const plugin = (realm: string) =>
-  openidConnectPlugin({ realm, client: "cim", clientSecret: `of ${realm}: #1`, keycloak: "http://kc/auth" });
+const source = (realm: string) => ({
+  realm,
+  client: "cim",
+  clientSecret: `of ${realm}: #1`,
+  keycloak: "http://kc/auth",
+});
+const withToken = (realm: string): ApisixPlugins => ({
+  "openid-connect": openidConnectPlugin(source(realm)),
+});
+const withBoth = (realm: string): ApisixPlugins => ({
+  ...withToken(realm),
+  "authz-keycloak": authzKeycloakPlugin(source(realm)),
+});
 
 test("a route refers to its own realm, whatever the realms are called", async (t) => {
   const realms = [
@@ -21,19 +34,24 @@ test("a route refers to its own realm, whatever the realms are called", async (t
     "true",
     "12",
   ];
-  const texts = apisixTexts(
-    Object.fromEntries(realms.map((realm) => [realm, pulumi.output(plugin(realm))] as const)),
-  );
-  const fragment = await value(texts.apisixCustomValues);
-  const references = [...fragment.matchAll(/^#\s+openid-connect: (\*[A-Za-z0-9_-]+)$/gm)].map(
-    ([, name]) => name,
-  );
-  t.is(new Set(references).size, realms.length);
-  const routes = references.map((reference) => `  - ${reference}`).join("\n");
-  const parsed = parse(`${fragment}\nroutes:\n${routes}\n`).routes as { realm: string }[];
-  t.deepEqual(parsed.map(({ realm }) => realm).sort(), realms.toSorted());
+  for (const plugins of [withToken, withBoth]) {
+    const wanted = Object.fromEntries(realms.map((realm) => [realm, plugins(realm)]));
+    const texts = apisixTexts(
+      Object.fromEntries(realms.map((realm) => [realm, pulumi.output(plugins(realm))] as const)),
+    );
+    const fragment = await value(texts.apisixCustomValues);
+    const references = [...fragment.matchAll(/^#\s+(openid-connect|authz-keycloak): (\*[A-Za-z0-9_-]+)$/gm)];
+    t.is(new Set(references.map(([, , reference]) => reference)).size, references.length);
+    const routes = references.map(([, plugin, reference]) => `  - ${plugin}: ${reference}`).join("\n");
+    const parsed: { routes: unknown[] } = parse(`${fragment}\nroutes:\n${routes}\n`);
+    t.deepEqual(
+      parsed.routes,
+      Object.values(wanted).flatMap((each) =>
+        Object.entries(each).map((entry) => Object.fromEntries([entry])),
+      ),
+    );
 
-  const wanted = Object.fromEntries(realms.map((realm) => [realm, { "openid-connect": plugin(realm) }]));
-  t.deepEqual(parse(await value(texts.apisixYaml)), wanted);
-  t.deepEqual(JSON.parse(await value(texts.apisixJson)), wanted);
+    t.deepEqual(parse(await value(texts.apisixYaml)), wanted);
+    t.deepEqual(JSON.parse(await value(texts.apisixJson)), wanted);
+  }
 });

@@ -1,7 +1,7 @@
 // The plugin configurations of all realms as text, for files like CX's Helm values: `pulumi stack output apisixYaml`.
 import * as pulumi from "@pulumi/pulumi";
 import { Document, stringify } from "yaml";
-import type { OpenidConnectPlugin } from "../components/index.ts";
+import type { ApisixPlugins } from "../components/index.ts";
 
 export interface ApisixTexts {
   /** As JSON: by realm, what belongs under a route's `plugins`. */
@@ -13,16 +13,8 @@ export interface ApisixTexts {
 }
 
 /** The texts are secret if a configuration holds a client's secret. */
-export function apisixTexts(
-  byRealm: Readonly<Record<string, pulumi.Output<OpenidConnectPlugin>>>,
-): ApisixTexts {
-  const plugins = pulumi
-    .output(byRealm)
-    .apply((all) =>
-      Object.fromEntries(
-        Object.entries(all).map(([realm, plugin]) => [realm, { "openid-connect": plugin }] as const),
-      ),
-    );
+export function apisixTexts(byRealm: Readonly<Record<string, pulumi.Output<ApisixPlugins>>>): ApisixTexts {
+  const plugins = pulumi.output(byRealm);
   return {
     apisixJson: plugins.apply((all) => JSON.stringify(all, null, 2)),
     // The CLI adds the line break at the end.
@@ -32,33 +24,31 @@ export function apisixTexts(
 }
 
 /**
- * Helm replaces whole lists, so a file with routes would drop all routes of CX. Therefore this text has no routes: it has an
- * anchored block for each realm, for the top of the file, and says how a route refers to it.
+ * Helm replaces whole lists, so a file with routes would drop all routes of CX. Therefore this text has no routes: it has the
+ * anchored blocks of each realm, for the top of the file, and says how a route refers to them.
  */
-function customValues(all: Record<string, { "openid-connect": OpenidConnectPlugin }>): string {
-  const document = new Document({
-    keycloakApisix: Object.fromEntries(
-      Object.entries(all).map(([realm, plugins]) => [realm, plugins["openid-connect"]]),
-    ),
-  });
-  const anchors = Object.keys(all).map((realm) => {
-    const anchor = anchorOf(realm);
-    const block = document.getIn(["keycloakApisix", realm], true);
-    Object.assign(block as object, { anchor });
-    return anchor;
-  });
+function customValues(all: Readonly<Record<string, ApisixPlugins>>): string {
+  const document = new Document({ keycloakApisix: all });
+  const references = Object.entries(all).map(([realm, plugins]) =>
+    Object.keys(plugins).map((plugin) => {
+      const anchor = anchorOf(plugin, realm);
+      const block = document.getIn(["keycloakApisix", realm, plugin], true);
+      Object.assign(block as object, { anchor });
+      return `           ${plugin}: *${anchor}`;
+    }),
+  );
   document.commentBefore = [
     " For apisix-custom-values.yaml: put this at the top of the file, and refer to it in each route that needs a token:",
     "   apisixStandalone:",
     "     routes:",
     "       - id: …",
     "         plugins:",
-    ...anchors.map((anchor) => `           openid-connect: *${anchor}`),
+    ...references.flat(),
   ].join("\n");
   return document.toString().trimEnd();
 }
 
 /** Helm's YAML library allows letters, digits, - and _ in anchors. Different realms never share an anchor. */
-function anchorOf(realm: string): string {
-  return `realm-${realm.replaceAll(/[^A-Za-z0-9-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`)}`;
+function anchorOf(plugin: string, realm: string): string {
+  return `${plugin}-${realm.replaceAll(/[^A-Za-z0-9-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`)}`;
 }

@@ -24,7 +24,7 @@ const tenants = config.requireObject<TenantConfig[]>("tenants").map(({ id, ...te
   return new Tenant(id, { ...tenant, customerPassword, apisixDiscoveryBase }, options);
 });
 
-/** By tenant, the complete `openid-connect` configuration, which the program in routes/ reads. */
+/** By tenant, what stands under a route's `plugins`, which the program in routes/ reads. */
 export const apisix = Object.fromEntries(tenants.map(({ id, apisix }) => [id, apisix]));
 /** By tenant, what was verified in a real token. */
 export const tokens = Object.fromEntries(tenants.map(({ id, token }) => [id, token]));

@@ -1,7 +1,7 @@
 // One tenant: a realm that this program owns, with client, client scope and roles, made ready for APISIX.
 import * as keycloak from "@pulumi/keycloak";
 import * as pulumi from "@pulumi/pulumi";
-import { ApisixEnablement, type OpenidConnectPlugin, type VerifiedToken } from "keycloak-apisix";
+import { ApisixEnablement, type ApisixPlugins, type VerifiedToken } from "keycloak-apisix";
 
 export interface TenantArgs {
   displayName: string;
@@ -17,7 +17,7 @@ const roles = ["agent", "supervisor"];
 
 export class Tenant extends pulumi.ComponentResource {
   readonly id: string;
-  readonly apisix: pulumi.Output<OpenidConnectPlugin>;
+  readonly apisix: pulumi.Output<ApisixPlugins>;
   readonly token: pulumi.Output<VerifiedToken | undefined>;
 
   constructor(id: string, args: TenantArgs, options?: pulumi.ComponentResourceOptions) {

@@ -74,6 +74,13 @@ function isApiUser(value: unknown): value is ApiUserSettings {
   );
 }
 
+export const texts: Kind<string[]> = {
+  type: "array",
+  shape: "a list of strings",
+  accepts: (value): value is string[] =>
+    Array.isArray(value) && value.every((each) => typeof each === "string"),
+};
+
 export const realms: Kind<readonly unknown[]> = {
   type: "array",
   shape: "a list of objects, each with its 'realm'",

@@ -35,6 +35,8 @@ const defaults = {
   ownRealm: false,
   verifyToken: true,
   apisixDiscoveryBase: undefined,
+  tokenBase: undefined,
+  authorizedRequests: undefined,
 };
 
 test.serial("without configuration, stack dev has one realm with the defaults", async (t) => {
@@ -111,7 +113,7 @@ test.serial("an address must be one that a realm's address can be made of", asyn
     ]);
   }
   for (const address of addresses.bad) {
-    const says = "apisixDiscoveryBase must be Keycloak's address as APISIX reaches it";
+    const says = "apisixDiscoveryBase must be an address of Keycloak, like";
     await configure({ apisixDiscoveryBase: address });
     const { message } = t.throws(readSettings, { instanceOf: pulumi.RunError }, address);
     t.true(message.startsWith(`keycloak-apisix:${says}`) && !message.includes("secret"), message);
@@ -135,6 +137,7 @@ const refused: [config: Record<string, string>, says: string][] = [
     { banana: "yes" },
     "banana is not a setting. Correct the name, or take it out: npm run pulumi -- config rm banana --stack dev",
   ],
+  [{ authorizedRequests: '"GET /x"' }, "authorizedRequests must be a list of strings."],
   [
     { tenants: '[{ customerPassword: "secret" }]' },
     "tenants must be a list of objects, each with its 'realm'.",
@@ -146,7 +149,8 @@ const refused: [config: Record<string, string>, says: string][] = [
     { tenants: '[{ "realm": "a" }, { "realm": "b", "maxConcurrentRequests": 5 }]' },
     "tenants[1] has an unknown key 'maxConcurrentRequests': a tenant takes realm, client, customer, " +
       "customerUsername, customerPassword, keepCustomerPassword, customerProfile, cxVersion, gatewayScope, " +
-      "accessTokenLifespan, apiUsers, ownRealm, verifyToken, apisixDiscoveryBase.",
+      "accessTokenLifespan, apiUsers, ownRealm, verifyToken, apisixDiscoveryBase, tokenBase, " +
+      "authorizedRequests.",
   ],
   [
     { apiUsers: '[{ "username": "connector", "password": "s", "rolls": [] }]' },

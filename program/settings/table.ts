@@ -1,7 +1,18 @@
 // Every setting of the program, and the only place that knows them: types, checks and error messages come from here,
 // and tests compare Pulumi.yaml and the table in README.md with it.
 
-import { address, apiUsers, attributes, count, flag, type Kind, realms, seconds, text } from "./kinds.ts";
+import {
+  address,
+  apiUsers,
+  attributes,
+  count,
+  flag,
+  type Kind,
+  realms,
+  seconds,
+  text,
+  texts,
+} from "./kinds.ts";
 
 interface Row<T = unknown> {
   readonly kind: Kind<T>;
@@ -101,6 +112,18 @@ const table = {
     default: undefined,
     otherwise: "Keycloak's address",
     description: "Where APISIX reaches Keycloak, base path included, if not where Pulumi does.",
+  },
+  tokenBase: {
+    kind: address,
+    default: undefined,
+    otherwise: "apisixDiscoveryBase",
+    description: "Where CX fetches its customers' tokens from Keycloak, base path included.",
+  },
+  authorizedRequests: {
+    kind: texts,
+    default: undefined,
+    otherwise: "none",
+    description: "What authz-keycloak must let the customer do, like GET /ccm/channels.",
   },
   maxConcurrentRequests: {
     kind: count,

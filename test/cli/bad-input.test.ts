@@ -18,7 +18,7 @@ interface BadInput {
   /** What the sentence must say: what was attempted, on which object, and what to do. */
   readonly says: readonly RegExp[];
   readonly env?: Record<string, string | undefined>;
-  readonly config?: Record<string, string>;
+  readonly config?: Record<string, unknown>;
   readonly prepare?: (given: Given) => Promise<unknown>;
 }
 
@@ -84,6 +84,16 @@ const ofSettings: readonly BadInput[] = [
     what: "a setting that is not a boolean",
     config: { verifyToken: "perhaps" },
     says: [/verifyToken/, /perhaps/],
+  },
+  {
+    what: "a request that is none",
+    config: { authorizedRequests: ["GET /ccm/channels", "FETCH /x"] },
+    says: [/authorizedRequests/, /'FETCH \/x'/, /like 'GET \/ccm\/channels'/],
+  },
+  {
+    what: "a request that is there twice",
+    config: { authorizedRequests: ["GET /x", "GET /x"] },
+    says: [/authorizedRequests has 'GET \/x' twice/],
   },
 ];
 
@@ -189,7 +199,10 @@ test.serial("a public client causes a warning only, and works", async (t) => {
   const said = warnings(up.output).filter((warning) => /public/.test(warning));
   t.is(said.length, 1, up.output);
   t.regex(said[0] ?? "", /introspect/);
-  t.like((await stack.outputs()).enablements[realm.name].apisix, { client_secret: "", use_jwks: true });
+  t.like((await stack.outputs()).enablements[realm.name].apisix["openid-connect"], {
+    client_secret: "",
+    use_jwks: true,
+  });
 });
 
 /** Checks for a failure in one sentence, said once, without stack trace or secret. */

@@ -51,7 +51,7 @@ test("the platform makes its tenants ready, and the routes' program writes what 
   await project.pulumi("-C", "routes", "stack", "init", "dev");
   const written = await inRoutes("up", "--yes", "--skip-preview");
   succeeded(t, written);
-  const secret: string = apisix[first.name].client_secret;
+  const secret: string = apisix[first.name]["openid-connect"].client_secret;
   t.false(written.output.includes(secret));
   const state = path.join(project.folder, "state", ".pulumi", "stacks", "cx-routes", "dev.json");
   t.false(
@@ -64,8 +64,8 @@ test("the platform makes its tenants ready, and the routes' program writes what 
     const { routes } = parse(await readFile(file(tenant), "utf8"));
     t.is(routes.length, 2);
     t.like(routes[0], { id: `${tenant.name}-conversation-manager`, service_id: "svc-conversation-manager" });
-    t.deepEqual(routes[0].plugins, { "openid-connect": apisix[tenant.name] });
-    t.is(apisix[tenant.name].client_secret, (await tenant.client()).secret);
+    t.deepEqual(routes[0].plugins, apisix[tenant.name]);
+    t.is(apisix[tenant.name]["openid-connect"].client_secret, (await tenant.client()).secret);
     t.is((await stat(file(tenant))).mode & 0o777, 0o600);
   }
   succeeded(t, await inRoutes("preview", "--expect-no-changes"));

@@ -1,6 +1,8 @@
 // A setting changes: the preview shows the new one, and up applies and verifies it.
 import test from "ava";
 import { changeClient } from "../../rig/keycloak/by-hand.ts";
+import { server } from "../../rig/keycloak/realm.ts";
+import { AuthorizationServices, authorizationOn } from "../support/authorization.ts";
 import { given, password, sameRealm, succeeded } from "../support/given.ts";
 
 test.serial(
@@ -137,7 +139,7 @@ test.serial(
     await stack.set("apiUsers", JSON.stringify([{ ...connector, roles: ["agent"] }]), "--secret");
     succeeded(t, await stack.up());
     const { apisix, token, apiUsers } = (await stack.outputs()).enablements[realm.name];
-    t.true(apisix.required_scopes.includes("cx-gateway"));
+    t.true(apisix["openid-connect"].required_scopes.includes("cx-gateway"));
     t.true(token.scopes.includes("cx-gateway"));
     t.true(apiUsers.connector.roles.includes("agent"));
     t.is((await realm.client()).attributes["access.token.lifespan"], "1800");
@@ -145,6 +147,60 @@ test.serial(
     succeeded(t, await stack.preview("--expect-no-changes"));
     succeeded(t, await stack.destroy());
     sameRealm(t, await snapshot(), before);
+  },
+);
+
+test.serial(
+  "what the customer must be allowed to do is proven, and APISIX gets the plugin for it",
+  async (t) => {
+    const { realm, stack } = await given(t, { client: authorizationOn });
+    await realm.admin("POST", "/roles", { name: "customer" });
+    await AuthorizationServices.fill(realm, "customer");
+    const before = await realm.snapshot();
+    const inner = `${server.otherUrl}${server.basePath}`;
+    await stack.set("apisixDiscoveryBase", inner);
+    await stack.setObject("authorizedRequests", ["POST /ccm/channels"]);
+    const failed = await stack.up();
+    t.not(failed.exitCode, 0);
+    t.regex(
+      failed.output,
+      /authz-keycloak would refuse 'POST \/ccm\/channels' to user 'customer' .* 'agent'/,
+    );
+    t.notRegex(failed.output, /\n\s+at /);
+
+    await stack.setObject("authorizedRequests", ["GET /ccm/channels"]);
+    succeeded(t, await stack.up());
+    const { apisix, token } = (await stack.outputs()).enablements[realm.name];
+    t.like(token, {
+      fetchedAt: `${inner}/realms/${realm.name}`,
+      authorizedRequests: ["GET /ccm/channels"],
+      lifespan: 300,
+    });
+    t.deepEqual(apisix["authz-keycloak"], {
+      lazy_load_paths: true,
+      http_method_as_scope: true,
+      resource_registration_endpoint: `${inner}/realms/${realm.name}/authz/protection/resource_set`,
+      discovery: `${inner}/realms/${realm.name}/.well-known/uma2-configuration`,
+      client_id: "cim",
+      client_secret: "the-clients-secret",
+    });
+    succeeded(t, await stack.preview("--expect-no-changes"));
+
+    // Without the check, nothing may let requests through unasked either.
+    await stack.set("verifyToken", "false");
+    await changeClient(realm, {
+      publicClient: true,
+      serviceAccountsEnabled: false,
+      authorizationServicesEnabled: false,
+    });
+    const unasked = await stack.up();
+    t.not(unasked.exitCode, 0);
+    t.regex(
+      unasked.output,
+      /authorizedRequests need APISIX's plugin authz-keycloak, and client 'cim' .* is public/,
+    );
+    succeeded(t, await stack.destroy());
+    sameRealm(t, await realm.snapshot(), { ...before, clients: (await realm.snapshot()).clients });
   },
 );
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext, type TestFn } from "ava";
 import { decodeJwt, decodeProtectedHeader, SignJWT, UnsecuredJWT } from "jose";
 import { parse } from "yaml";
-import type { OpenidConnectPlugin } from "../../components/index.ts";
+import type { ApisixPlugins, OpenidConnectPlugin } from "../../components/index.ts";
 import { changeMapper } from "../../rig/keycloak/by-hand.ts";
 import { server, TestRealm } from "../../rig/keycloak/realm.ts";
 import { TestProject, type TestStack } from "../../rig/pulumi/project.ts";
@@ -68,7 +68,7 @@ async function output(stack: TestStack, name: string): Promise<string> {
   return stdout;
 }
 
-async function plugins(stack: TestStack): Promise<Record<string, { "openid-connect": OpenidConnectPlugin }>> {
+async function plugins(stack: TestStack): Promise<Record<string, ApisixPlugins>> {
   return parse(await output(stack, "apisixYaml"));
 }
 
@@ -175,9 +175,7 @@ gatewayTest.serial(
   async (t) => {
     const { realm, other, stack } = t.context;
     const { enablements } = await stack.outputs();
-    const wanted = Object.fromEntries(
-      [realm, other].map(({ name }) => [name, { "openid-connect": enablements[name].apisix }]),
-    );
+    const wanted = Object.fromEntries([realm, other].map(({ name }) => [name, enablements[name].apisix]));
     t.deepEqual(await plugins(stack), wanted);
     t.deepEqual(JSON.parse(await output(stack, "apisixJson")), wanted);
 

@@ -199,8 +199,9 @@ for (const where of ["PostgreSQL", "files"] as const) {
     const { token, apisix } = enablements.expertflow;
     t.is(token.issuer, `${cluster.url}/auth/realms/expertflow`);
     t.true(token.audiences.includes("cim"), JSON.stringify(token));
-    t.is(apisix.discovery.indexOf(`${cluster.nodes[0]?.url}/auth/realms/expertflow/`), 0, apisix.discovery);
-    t.is(apisix.client_secret, "the-clients-secret");
+    const plugin = apisix["openid-connect"];
+    t.is(plugin.discovery.indexOf(`${cluster.nodes[0]?.url}/auth/realms/expertflow/`), 0, plugin.discovery);
+    t.is(plugin.client_secret, "the-clients-secret");
     t.true(await realm.canLogIn(customerPassword));
     t.true(cluster.nodes.every(({ served }) => served > 20));
 

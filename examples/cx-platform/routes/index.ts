@@ -1,7 +1,7 @@
 // Another team's program: the routes of each tenant, with the plugin configuration from the platform's outputs.
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import type { OpenidConnectPlugin } from "keycloak-apisix";
+import type { ApisixPlugins } from "keycloak-apisix";
 import { stringify } from "yaml";
 import { SecretFile } from "./secret-file.ts";
 
@@ -13,17 +13,17 @@ const folder = config.require("folder");
 const platform = new pulumi.StackReference(config.require("platform"));
 // Not requireOutput, because the tenants must be known here to declare a file for each.
 const { value, secretValue } = await platform.getOutputDetails("apisix");
-const byTenant: Record<string, OpenidConnectPlugin> | undefined = value ?? secretValue;
+const byTenant: Record<string, ApisixPlugins> | undefined = value ?? secretValue;
 if (!byTenant) throw new pulumi.RunError("The platform's stack has no output 'apisix': run its up first.");
 
-const written = Object.entries(byTenant).map(([tenant, plugin]) => {
+const written = Object.entries(byTenant).map(([tenant, plugins]) => {
   const routes = services.map((service) => ({
     id: `${tenant}-${service}`,
     uris: [`/${service}/*`],
     hosts: [`${tenant}.${domain}`],
     service_id: `svc-${service}`,
     status: 1,
-    plugins: { "openid-connect": plugin },
+    plugins,
   }));
   return new SecretFile(tenant, {
     path: path.join(folder, `${tenant}.yaml`),
