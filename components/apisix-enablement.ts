@@ -219,14 +219,20 @@ export class ApisixEnablement extends pulumi.ComponentResource {
           { parent: this, dependsOn: role },
         )
       : undefined;
+    if (withCustomer) refuseCustomerTwice(this, args);
     const apiUsers = (args.apiUsers ?? []).map(
       (user) =>
         [
           user.username,
           new ApiUser(
             `${name}-${user.username}`,
-            { ...common, ...user, verifyAfter: Object.values(ofClient) },
-            child,
+            {
+              ...common,
+              ...user,
+              ensuredRoles: role && [customerRole],
+              verifyAfter: [...Object.values(ofClient), ...(role ? [role] : [])],
+            },
+            { parent: this, dependsOn: user.roles?.includes(customerRole) ? role : undefined },
           ),
         ] as const,
     );
@@ -276,6 +282,15 @@ function wantsRoleOf(component: ApisixEnablement, { cxVersion }: ApisixEnablemen
     if (error instanceof Failure) refuse(component, error.message);
     throw error;
   }
+}
+
+/** Keycloak keeps usernames in lower case, and two resources would set one user's password in turns. */
+function refuseCustomerTwice(component: ApisixEnablement, args: ApisixEnablementArgs): void {
+  const { customerUsername: given = "customer", apiUsers = [] } = args;
+  const known = typeof given === "string" ? [given || "customer"] : [];
+  const names = [...known, ...apiUsers.map(({ username }) => username)].map((name) => name.toLowerCase());
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) refuse(component, `apiUsers names user '${twice}' twice: each user is one.`);
 }
 
 /** Rather no output than one that lets requests through unasked. */

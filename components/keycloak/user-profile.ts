@@ -119,7 +119,7 @@ export function defaultValue(
 ): string {
   const validations = validationsOf(attributeOf(profile, name));
   const value = candidate(name, validations, user);
-  const problem = violation(value, validations);
+  const problem = violation(value, validations, false);
   if (problem) {
     throw new Failure(
       `Realm '${user.realm}' requires attribute '${name}' of user '${user.username}' (${problem}), and no value for it can be guessed: set it in the component's 'profile' (config: customerProfile).`,
@@ -153,8 +153,10 @@ function candidate(
  * Why the value fails those validators that can be checked here; undefined if it does not. No value stands in the
  * words.
  */
-function violation(value: string, validations: Validations): string | undefined {
-  const found = Object.entries(validations).map(([name, config]) => checks[name]?.(value, config));
+function violation(value: string, validations: Validations, unreadable = true): string | undefined {
+  const found = Object.entries(validations).map(([name, config]) =>
+    checks[name]?.(value, config, unreadable),
+  );
   return found.find((problem) => problem !== undefined);
 }
 
@@ -162,9 +164,11 @@ const prohibited = "person-name-prohibited-characters";
 
 type Config = Readonly<Record<string, unknown>>;
 /** What each validator says of a value that it refuses. The format of `local-date` depends on the realm's language. */
-const checks: Readonly<Record<string, (value: string, config: Config) => string | undefined>> = {
-  pattern: (value, { pattern }) =>
-    typeof pattern !== "string" || matches(pattern, value) ? undefined : `pattern ${pattern}`,
+const checks: Readonly<
+  Record<string, (value: string, config: Config, unreadable: boolean) => string | undefined>
+> = {
+  pattern: (value, { pattern }, unreadable) =>
+    typeof pattern !== "string" || matches(pattern, value, unreadable) ? undefined : `pattern ${pattern}`,
   length(value, { min, max, "trim-disabled": isWhole }) {
     const { length } = `${isWhole}` === "true" ? value : value.trim();
     if (length > bound(max, Number.POSITIVE_INFINITY)) return `at most ${max} characters`;
@@ -212,12 +216,15 @@ function optionsOf(validations: Validations): string[] | undefined {
   return Array.isArray(options) ? options.map(String) : undefined;
 }
 
-/** Keycloak matches the whole value, with Java's syntax. Where JavaScript cannot read that, Keycloak decides. */
-function matches(pattern: string, value: string): boolean {
+/**
+ * Keycloak matches the whole value, with Java's syntax.
+ * @param unreadable the answer if JavaScript cannot read that: a configured value passes, and Keycloak decides
+ */
+function matches(pattern: string, value: string, unreadable: boolean): boolean {
   try {
     return new RegExp(`^(?:${pattern})$`, "u").test(value);
   } catch {
-    return false;
+    return unreadable;
   }
 }
 

@@ -2,7 +2,7 @@
 // so it does what no audience check does on APISIX before 3.12.
 import { type Fields, matches } from "../ensure/fields.ts";
 import type { Change, KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
-import { Failure } from "../failure.ts";
+import { Failure, hasMeaning } from "../failure.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
 
 export interface GatewayScopeInputs extends KindInputs {
@@ -86,8 +86,10 @@ export const gatewayScope: ObjectKind<GatewayScopeInputs, Live, Realm> = {
       async () => (await scopesOf(realm)).every((scope) => scope.id !== id),
     );
   },
-  usedBy: async (_realm, { fields: { others } }) =>
-    others === undefined ? undefined : `${others} has it too`,
+  async usedBy(_realm, { fields: { others }, scope }) {
+    if (others !== undefined) return `${others} has it too`;
+    return scope.protocolMappers?.length ? "others have added mappers to it" : undefined;
+  },
 };
 
 const ofScopes = "own client scopes" as const;
@@ -99,7 +101,7 @@ async function liveOf(realm: Realm, inputs: GatewayScopeInputs, scope: Scope): P
     id: scope.id,
     fields: {
       [included]: isIncluded,
-      [assigned]: assignment(await realm.client(inputs.client), scope.name),
+      [assigned]: await assignmentOf(realm, inputs.client, scope.name),
       others: await othersWith(realm, { ...inputs, scope: scope.name }),
     },
     mark: { carries: true, text },
@@ -156,6 +158,16 @@ async function assign(realm: Realm, inputs: GatewayScopeInputs, live: Live, fiel
     await change("Taking away", () => clients.delOptionalClientScope(address), undefined);
   if (should === "default") await change("Assigning", () => clients.addDefaultClientScope(address), should);
   if (should === "optional") await change("Assigning", () => clients.addOptionalClientScope(address), should);
+}
+
+/** A scope outlives its client: `validate` says that one is missing. */
+async function assignmentOf(realm: Realm, client: string, scope: string): Promise<string | undefined> {
+  try {
+    return assignment(await realm.client(client), scope);
+  } catch (error) {
+    if (hasMeaning(error, "nothing there")) return undefined;
+    throw error;
+  }
 }
 
 function assignment(client: Client, name: string): string | undefined {

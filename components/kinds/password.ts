@@ -225,6 +225,7 @@ async function mayStay(
       `Whether the password of user '${inputs.username}' in realm '${realm.name}' is the configured one cannot be told, so it was left as it is: ${why}.`,
     );
   if (live.hasOtp) {
+    if (isChanged) return false;
     // Keycloak would answer as if the password were wrong, and count a failed login.
     await stays("the user has OTP set up, and a login without it tells nothing");
     return true;

@@ -43,14 +43,17 @@ export const tokenLifespan: PartKind<TokenLifespanInputs, Live, Realm> = {
 
   async write(realm, { client: { id, clientId = "" } }, { fields }) {
     if (!(attribute in fields)) return;
+    realm.forget();
+    const now = await realm.client(clientId);
     await realm.write(
       `Setting the access token lifespan of client '${clientId}'`,
       ["client"],
-      // Keycloak merges a client's attributes; an empty text removes one.
+      // The whole client: without `authorizationServicesEnabled` Keycloak deletes its resources and policies, up to 26.0
+      // also its service account without `serviceAccountsEnabled`. An empty text removes an attribute.
       () =>
         realm.admin.clients.update(
           { realm: realm.name, id },
-          { attributes: { [attribute]: fields[attribute] ?? "" } },
+          { ...now, attributes: { ...now.attributes, [attribute]: fields[attribute] ?? "" } },
         ),
       async () => matches(fieldsOf(await realm.client(clientId)), fields),
     );

@@ -20,7 +20,8 @@ async function run(realm: Realm, inputs: TokenCheckInputs): Promise<VerifiedToke
   const { token: at, apisix } = await findPlaces(realm, inputs);
   const lastFailure = await beforeLogin(realm, inputs);
   const answer = await directGrant(realm, client, inputs.username, inputs.password, { lastFailure, at });
-  if (inputs.keep && answer.outcome === "bad credentials") {
+  const isOthers = inputs.keep && answer.outcome === "bad credentials" && answer.isCertain;
+  if (isOthers && !(await hasOtp(realm, inputs.username))) {
     await realm.warn(
       `Nothing is proven for user '${inputs.username}' in realm '${realm.name}': the user has another password than the configured one, and this stack leaves it to others (keepCustomerPassword).`,
     );
@@ -40,6 +41,12 @@ async function run(realm: Realm, inputs: TokenCheckInputs): Promise<VerifiedToke
       realm.warn(`${asFailure(error).message} The session ends by itself.`),
     );
   }
+}
+
+/** With OTP Keycloak gives that answer whatever the password is. */
+async function hasOtp(realm: Realm, username: string): Promise<boolean> {
+  const user = await realm.user(username);
+  return user !== undefined && (await realm.credentials(user)).some(({ type }) => type === "otp");
 }
 
 /** What provider/proof.ts needs to know about it. */

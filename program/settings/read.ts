@@ -141,7 +141,7 @@ function filled(common: Place, own: Place = () => undefined, path = ""): Setting
   const usernames = [
     ...(rest.customer ? [rest.customerUsername] : []),
     ...apiUsers.map((user) => user.username),
-  ];
+  ].map((name) => name.toLowerCase());
   const twice = usernames.find((name, index) => usernames.indexOf(name) !== index);
   if (twice !== undefined) fail(`${path}apiUsers`, `names user '${twice}' twice: each user is one.`);
   return {

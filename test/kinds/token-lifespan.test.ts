@@ -63,3 +63,26 @@ test.serial("no whole number of seconds is refused by name", async (t) => {
   for (const seconds of [0, -1, 1.5])
     await t.throwsAsync(new Stack().preview(declared(seconds)), { message: /whole number of seconds/ });
 });
+
+test.serial("authorization services and the service account of the client stay", async (t) => {
+  const { corner, declared } = await given(t);
+  const client = await corner.realm.client();
+  const path = `/clients/${client.id}`;
+  const on = { serviceAccountsEnabled: true, authorizationServicesEnabled: true };
+  await corner.realm.admin("PUT", path, { ...client, ...on });
+  t.teardown(() => corner.realm.admin("PUT", path, { ...client, serviceAccountsEnabled: false }));
+  await corner.realm.admin("POST", `${path}/authz/resource-server/resource`, {
+    name: "channels",
+    uris: ["/ccm/*"],
+  });
+  const found = async () => ({
+    rules: await corner.realm.admin("GET", `${path}/authz/resource-server/settings`),
+    account: await corner.realm.admin("GET", `${path}/service-account-user`),
+  });
+  const before = await found();
+  const stack = new Stack();
+  await stack.up(declared(1800));
+  asBefore(t, await found(), before);
+  await stack.destroy();
+  asBefore(t, await found(), before);
+});
