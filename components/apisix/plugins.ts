@@ -4,6 +4,7 @@ import type { OpenidConnectPlugin } from "./openid-connect.ts";
 
 /** By name, the plugins that check a request's token and, with `authorizedRequests`, whether it is allowed. */
 export interface ApisixPlugins {
+  /** Who is let in. */
   "openid-connect": OpenidConnectPlugin;
   /** Only with `authorizedRequests`. */
   "authz-keycloak"?: AuthzKeycloakPlugin;
