@@ -239,6 +239,19 @@ for (const { what, where = true, cause, request = "GET /ccm/channels", says } of
   });
 }
 
+test.serial(
+  "a request's query counts as part of its path on the releases that take it for that",
+  async (t) => {
+    const { corner } = await given(t);
+    const up = new Stack().up(corner.tokenCheck({ authorizedRequests: ["GET /ccm/channels?limit=5"] }));
+    if (server.isFrom("26.7.0")) return void (await t.notThrowsAsync(up));
+    await t.throwsAsync(up, {
+      message:
+        /no resource with a URI for '\/ccm\/channels\?limit=5'; the nearest is '\/ccm\/channels' of resource/,
+    });
+  },
+);
+
 test.serial("what one release does not ask for is no obstacle there", async (t) => {
   const { corner, realm, services } = await given(t);
   if (!takesSwitch) await services.change({ allowRemoteResourceManagement: false });
