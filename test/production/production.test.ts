@@ -119,7 +119,7 @@ const fileOf = ({ project, name }: TestStack) => path.join(project.folder, `Pulu
 async function configure(stack: TestStack, clientSecret: string): Promise<void> {
   const example = await readFile(path.join(root, "examples", "Pulumi.production.yaml"), "utf8");
   const adapted = example
-    .replace("https://keycloak.cx.example.com", cluster.url)
+    .replace("https://cx.example.com", cluster.url)
     // The address inside the cluster, past the proxy.
     .replace("http://keycloak.ef-external.svc", `${cluster.nodes[0]?.url}`);
   await writeFile(fileOf(stack), adapted + (await readFile(fileOf(stack), "utf8")));
