@@ -2,96 +2,154 @@
 // second changes nothing, and `destroy` restores it. `npm test` tries 200 states,
 // `npm run test:properties -- --runs 2000 --seed 7` more. The provider runs without the CLI, which test/cli covers.
 import test from "ava";
+import fc from "fast-check";
 import type { Representation } from "../../rig/keycloak/realm.ts";
 import { warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
 import { differences } from "../support/given.ts";
-import { expectNothing, holdsForAll, runsOr, seed } from "../support/property.ts";
-import { Built, deleteRealms, type StartingState, startingState } from "../support/starting-state.ts";
+import { expectNothing, expectSaid, holdsForAll, runsOr, seed } from "../support/property.ts";
+import { deleteRealms } from "../support/realm-kinds.ts";
+import { type RoleUseName, roleUses } from "../support/role-uses.ts";
+import { Built, someUses, startingState } from "../support/starting-state.ts";
 
 const runs = runsOr(200);
 
 test.after.always(deleteRealms);
 
+/** What others do before `destroy`. */
+interface Meanwhile {
+  /** Fail to log in as the user until it is locked. */
+  readonly locked: boolean;
+  /** Give the role to others, or name it. */
+  readonly uses: readonly RoleUseName[];
+}
+const meanwhile: fc.Arbitrary<Meanwhile> = fc.record({ locked: fc.boolean(), uses: someUses });
+
 test.serial(`${runs} starting states converge (seed ${seed})`, async (t) => {
   t.timeout(runs * 60_000);
-  await holdsForAll(startingState, runs, converges);
+  await holdsForAll(fc.tuple(startingState, meanwhile), runs, async ([state, others]) => {
+    const built = await Built.of(state);
+    try {
+      await converges(built, others);
+    } finally {
+      await built.delete();
+    }
+  });
   t.pass();
 });
 
 /** @throws Error saying in words which promise is broken first */
-async function converges(state: StartingState): Promise<void> {
-  const built = await Built.of(state);
+async function converges(built: Built, others: Meanwhile): Promise<void> {
   const { realm } = built;
-  try {
-    let before = await realm.snapshot();
-    const stack = new Stack();
+  const stack = new Stack();
+  for (const { says, cure, isCertain } of built.refusals()) {
     await realm.noteWrites();
-    const plans = await stack.preview(...built.program());
-    expectNothing(
-      differences(built.plans(), Object.fromEntries(plans.map(({ name, plan }) => [name, plan]))),
-      "plans",
-    );
-    expectNothing(await realm.written(), "what the preview wrote");
+    const isRefused = await expectSaid(stack.preview(...built.program()), says, { isCertain });
+    expectNothing(await realm.written(), "what a refused preview wrote");
+    if (isRefused) await cure();
+  }
 
-    for (const { says, cure } of built.obstacles()) {
-      const said = await stack.up(...built.program()).then(
-        () => "nothing",
-        (error: Error) => error.message,
-      );
-      expectNothing(says.test(said) ? [] : [said], "what up says of an obstacle");
-      const between = await realm.snapshot();
-      expectNothing(
-        differences(withoutOurs(before, built, before), withoutOurs(between, built, before)),
-        "what is not ours, with an obstacle",
-      );
-      await cure();
-      before = withoutOtp(before);
-    }
-    await stack.up(...built.program());
-    const { audiences } = stack.outs("token").token as { audiences: string[] };
-    expectNothing(audiences.includes(built.clientId) ? [] : audiences, "the token's audiences");
-    const after = await realm.snapshot();
-    expectNothing(
-      differences(withoutOurs(before, built, before), withoutOurs(after, built, before)),
-      "what is not ours",
-    );
+  let before = await built.snapshot();
+  await realm.noteWrites();
+  const plans = await stack.preview(...built.program());
+  expectNothing(
+    differences(built.plans(), Object.fromEntries(plans.map(({ name, plan }) => [name, plan]))),
+    "plans",
+  );
+  expectNothing(await realm.written(), "what the preview wrote");
 
-    await realm.noteWrites();
-    expectNothing(await stack.preview(...built.program()), "a preview after up");
-    expectNothing(await stack.up(...built.program()), "a second up");
-    expectNothing(await realm.written(), "what the second up wrote");
-
-    warned();
-    await stack.destroy();
+  for (const { says, cure, cured } of built.obstacles()) {
+    await expectSaid(stack.up(...built.program()), says);
+    const between = await built.snapshot();
     expectNothing(
-      differences(comparable(before, state), comparable(await realm.snapshot(), state)),
-      "after destroy",
+      differences(withoutOurs(before, built, before), withoutOurs(between, built, before)),
+      "what is not ours, with an obstacle",
     );
-  } finally {
-    await built.delete();
+    await cure();
+    if (cured) before = withUser(before, built, cured);
+  }
+  await stack.up(...built.program());
+  const { audiences } = stack.outs("token").token as { audiences: string[] };
+  expectNothing(audiences.includes(built.clientId) ? [] : audiences, "the token's audiences");
+  const after = await built.snapshot();
+  expectNothing(
+    differences(withoutOurs(before, built, before), withoutOurs(after, built, before)),
+    "what is not ours",
+  );
+
+  await realm.noteWrites();
+  expectNothing(await stack.preview(...built.program()), "a preview after up");
+  expectNothing(await stack.up(...built.program()), "a second up");
+  expectNothing(await realm.written(), "what the second up wrote");
+
+  await takenBack(built, stack, others, before);
+}
+
+/** After `destroy` the realm is as it was, apart from what others did in between, which is still there. */
+async function takenBack(
+  built: Built,
+  stack: Stack,
+  { locked, uses }: Meanwhile,
+  before: Representation,
+): Promise<void> {
+  const { state } = built;
+  const role = await built.role();
+  const takeBack = await built.useRole(uses.filter((use) => !state.role?.uses.includes(use)));
+  if (locked && built.countsFailures) await built.lock();
+  const isLockedForGood = (await built.user()).enabled === false;
+
+  warned();
+  await stack.destroy();
+  const said = warned().join("\n");
+  const isToStay = state.role !== null || uses.length > 0;
+  const left = await built.role();
+  expectNothing((left?.id === role.id) === isToStay ? [] : [uses, said], "a role wrongly left or removed");
+  await takeBack();
+  const after = await built.snapshot();
+  if (!state.role && uses.length > 0) {
+    expectNothing(left.attributes["keycloak-apisix.owner"] ?? [], "our mark on a role of others");
+    expectNothing(
+      uses.some((use) => roleUses[use].words.test(said)) ? [] : [said],
+      "what it says of the use",
+    );
+    after.roles = after.roles.filter(({ id }: Representation) => id !== role.id);
+  }
+  const expected = withUser(before, built, (user) => ({
+    ...user,
+    ...(isLockedForGood && { enabled: false }),
+  }));
+  expectNothing(differences(comparable(expected, built), comparable(after, built)), "after destroy");
+  if (locked && built.countsFailures && state.user?.enabled) {
+    expectNothing((await built.isLocked()) ? [] : [said], "a lock that destroy ended");
   }
 }
 
-/** The cure removes OTP for good. */
-function withoutOtp(snapshot: Representation): Representation {
+function withUser(
+  snapshot: Representation,
+  { username }: Built,
+  changed: (user: Representation) => Representation,
+): Representation {
   return {
     ...snapshot,
-    users: snapshot.users.map((user: Representation) => ({
-      ...user,
-      totp: false,
-      disableableCredentialTypes: [],
-      credentials: user.credentials.filter(({ type }: Representation) => type !== "otp"),
-    })),
+    users: snapshot.users.map((user: Representation) =>
+      user.username === username.toLowerCase() ? changed(user) : user,
+    ),
   };
 }
 
 /** What destroy can restore. Where up set a password, it can restore neither the old one nor an empty label. */
-function comparable(snapshot: Representation, { user }: StartingState): Representation {
+function comparable(snapshot: Representation, built: Built): Representation {
+  const { user } = built.state;
   const kept = user?.password === "right" || !user || user.password === "none";
+  const restored = withUser(snapshot, built, (own) => {
+    const { attributes, ...fields } = own;
+    const stays = ([name]: [string, unknown]) => !built.irrevocable.includes(name);
+    const without = (all: object) => Object.fromEntries(Object.entries(all).filter(stays));
+    return { ...without(fields), attributes: without(attributes ?? {}) };
+  });
   return sorted({
-    ...snapshot,
-    users: snapshot.users.map((each: Representation) => ({
+    ...restored,
+    users: restored.users.map((each: Representation) => ({
       ...each,
       credentials: each.credentials
         // A policy's password history grows with every password that is set.
@@ -147,11 +205,16 @@ function withoutOurFields(mapper: Representation, built: Built): Representation 
   return { ...mapper, protocolMapper: undefined, config };
 }
 
+/** What a profile may require of a user. */
+const required = ["email", "firstName", "lastName", "site", "badge", "cost"];
+
 function withoutOursOfUser(user: Representation, was: Representation, built: Built): Representation {
   const kept = { ...user, enabled: true, emailVerified: true, requiredActions: [] };
-  for (const name of ["email", "firstName", "lastName"]) if (was[name] === undefined) delete kept[name];
+  const isOurs = (name: string, found: unknown) =>
+    name in built.profile || (found === undefined && required.includes(name));
+  for (const name of ["email", "firstName", "lastName"]) if (isOurs(name, was[name])) delete kept[name];
   const attributes = Object.entries(user.attributes ?? {}).filter(
-    ([name]) => was.attributes?.[name] !== undefined || !["site", "badge"].includes(name),
+    ([name]) => !isOurs(name, was.attributes?.[name]),
   );
   const right = built.state.user?.password === "right";
   return {
@@ -182,5 +245,6 @@ function sorted(value: Representation): Representation {
   );
 }
 
+/** Keycloak 18 keeps an empty text where a name was removed. */
 const isEmpty = (value: unknown) =>
-  typeof value === "object" && value !== null && Object.keys(value).length === 0;
+  value === "" || (typeof value === "object" && value !== null && Object.keys(value).length === 0);

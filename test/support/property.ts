@@ -24,6 +24,14 @@ export async function holdsForAll<T>(
     tried += 1;
     await property(value).catch((error: Error) => {
       reason = error.message;
+      if (process.env.TEST_GO_ON)
+        return console.log(
+          `FAILED ${tried}: ${reason}\nSTACK ${error.stack
+            ?.split("\n")
+            .filter((l) => l.includes("/test/") || l.includes("/rig/"))
+            .slice(0, 3)
+            .join("|")}\nCASE ${fc.stringify(value)}\n`,
+        );
       throw error;
     });
   });
@@ -38,4 +46,19 @@ export async function holdsForAll<T>(
 /** @throws Error if something was found */
 export function expectNothing(found: readonly unknown[], what: string): void {
   if (found.length > 0) throw new Error(`${what}: ${JSON.stringify(found, null, 2)}`);
+}
+
+/** @returns what was said, or undefined if it was certain to fail and did not. @throws Error if it said anything else */
+export async function expectSaid(
+  command: Promise<unknown>,
+  says: RegExp,
+  { isCertain = true } = {},
+): Promise<boolean> {
+  const said = await command.then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+  if (said === undefined && !isCertain) return false;
+  expectNothing(says.test(said ?? "") ? [] : [`${says} is not: ${said ?? "nothing"}`], "what is said");
+  return true;
 }

@@ -1,5 +1,6 @@
 // Who else may use a realm role: how an admin makes it so, and the words in which `destroy` names the use.
 import { type Representation, server, type TestRealm } from "../../rig/keycloak/realm.ts";
+import { importUser } from "./realm-kinds.ts";
 
 export interface RoleUse {
   /**
@@ -21,7 +22,8 @@ export const roleUses = {
   "another user": {
     async give(realm, role, name) {
       const username = `${name}@cx.example`;
-      await realm.admin("POST", "/users", { username, email: username });
+      // An import, because no profile checks it.
+      await importUser(realm, { username, email: username });
       const { id } = await realm.user(username);
       await realm.admin("POST", `/users/${id}/role-mappings/realm`, [role]);
       return () => realm.admin("DELETE", `/users/${id}`);
@@ -57,8 +59,7 @@ export const roleUses = {
       const path = `/roles-by-id/${defaultRole.id}/composites`;
       await realm.admin("POST", path, [role]);
       return async () => {
-        const included: Representation[] = await realm.admin("GET", path);
-        if (included.some(({ id }) => id === role.id)) await realm.admin("DELETE", path, [role]);
+        if (await realm.role(role.name)) await realm.admin("DELETE", path, [role]);
       };
     },
     words: /realm role 'default-roles-.*' includes it/,
@@ -190,15 +191,22 @@ export const roleUses = {
   "roles that others added to it": {
     async give(realm, role) {
       const other = await realm.role("offline_access");
-      await realm.admin("POST", `/roles-by-id/${role.id}/composites`, [other]);
-      return async () => undefined;
+      const path = `/roles-by-id/${role.id}`;
+      await realm.admin("POST", `${path}/composites`, [other]);
+      return async () => {
+        if (await realm.role(role.name)) await realm.admin("DELETE", `${path}/composites`, [other]);
+      };
     },
     words: /other roles were added to it/,
   },
   "its description": {
     async give(realm, role) {
-      await realm.admin("PUT", `/roles-by-id/${role.id}`, { ...role, description: "for agents" });
-      return async () => undefined;
+      const describe = async (description?: string) => {
+        const now = await realm.role(role.name);
+        if (now) await realm.admin("PUT", `/roles-by-id/${role.id}`, { ...now, description });
+      };
+      await describe("for agents");
+      return () => describe(role.description);
     },
     words: /somebody has described it/,
   },
