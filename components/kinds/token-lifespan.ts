@@ -44,11 +44,17 @@ export const tokenLifespan: PartKind<TokenLifespanInputs, Live, Realm> = {
   async write(realm, { client: { id, clientId = "" } }, { fields }) {
     if (!(attribute in fields)) return;
     realm.forget();
-    const now = await realm.client(clientId);
+    // Mappers and scopes have writes of their own, some of them ours at this moment: this one would undo those.
+    const {
+      protocolMappers: _mappers,
+      defaultClientScopes: _defaults,
+      optionalClientScopes: _optionals,
+      ...now
+    } = await realm.client(clientId);
     await realm.write(
       `Setting the access token lifespan of client '${clientId}'`,
       ["client"],
-      // The whole client: without `authorizationServicesEnabled` Keycloak deletes its resources and policies, up to 26.0
+      // Otherwise the whole client: without `authorizationServicesEnabled` Keycloak deletes its resources and policies, up to 26.0
       // also its service account without `serviceAccountsEnabled`. An empty text removes an attribute.
       () =>
         realm.admin.clients.update(

@@ -1,7 +1,8 @@
 // How long a client's access tokens live: set, watched, and put back.
 import test from "ava";
+import { FaultyProxy } from "../../rig/faults/faulty-proxy.ts";
 import { asBefore, Corner, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
-import { type Declared, Stack } from "../support/engine.ts";
+import { connection, type Declared, Stack } from "../support/engine.ts";
 
 test.before(async () => {
   await sharedRealm();
@@ -85,4 +86,43 @@ test.serial("authorization services and the service account of the client stay",
   asBefore(t, await found(), before);
   await stack.destroy();
   asBefore(t, await found(), before);
+});
+
+test.serial("mappers and scopes that change at the same moment stay changed", async (t) => {
+  const { corner, declared } = await given(t);
+  const path = `/clients/${(await corner.realm.client()).id}`;
+  const models = `${path}/protocol-mappers/models`;
+  const named = async (name: string, list: string) =>
+    (await corner.realm.admin("GET", `${path}/${list}`)).find((each: { name: string }) => each.name === name);
+  const add = (name: string) =>
+    corner.realm.admin("POST", models, {
+      name,
+      protocol: "openid-connect",
+      protocolMapper: "oidc-audience-mapper",
+      config: { "included.client.audience": "cim" },
+    });
+  await add("goes");
+  const { id: scope } = await named("phone", "optional-client-scopes");
+  const proxy = await FaultyProxy.start();
+  t.teardown(async () => {
+    proxy.stop();
+    await corner.realm.admin("DELETE", `${models}/${(await named("comes", "protocol-mappers/models")).id}`);
+    await corner.realm.admin("DELETE", `${path}/default-client-scopes/${scope}`);
+    await corner.realm.admin("PUT", `${path}/optional-client-scopes/${scope}`);
+  });
+  let changed = await corner.realm.snapshot();
+  proxy.decide(async (request) => {
+    if (request.method !== "PUT" || !request.path.endsWith(path)) return undefined;
+    proxy.decide();
+    await corner.realm.admin("DELETE", `${models}/${(await named("goes", "protocol-mappers/models")).id}`);
+    await add("comes");
+    await corner.realm.admin("DELETE", `${path}/optional-client-scopes/${scope}`);
+    await corner.realm.admin("PUT", `${path}/default-client-scopes/${scope}`);
+    changed = await corner.realm.snapshot();
+    return undefined;
+  });
+  const stack = new Stack({ ...connection, "keycloak:url": proxy.url });
+  await stack.up(declared(1800));
+  await stack.destroy();
+  asBefore(t, await corner.realm.snapshot(), changed);
 });
