@@ -72,7 +72,12 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     const realm = this.#surroundings.realmOf(inputs);
     await this.#kind.validate?.(realm, inputs, earlier === undefined);
     const { live, drift } = await this.#assess(realm, inputs, { previous: earlier?.inputs });
-    if (earlier) return { drift: live ? { ...drift, ...this.#replaced(live, earlier.trace) } : drift };
+    if (earlier) {
+      const replaced = live ? this.#replaced(live, earlier.trace) : {};
+      // An object is adopted again; a part gets a new mark, which says the same.
+      const isAdoptedAnew = live && earlier.trace !== undefined && this.#kind.partOf === undefined;
+      return { drift: { ...drift, ...replaced }, ...(isAdoptedAnew && { trace: live.id }) };
+    }
     // If it cannot be created, better say so now than halfway through.
     if (!live) await this.#kind.wanted(realm, inputs, {});
     if (!live || live.present === false) return { plan: "create" };

@@ -78,6 +78,7 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
           inputs: {
             ...inputs,
             ...known,
+            ...forecastInputs({ trace: forecast.trace }),
             ...driftSince(forecast.drift, olds.drift),
             ...changedInputs(asked(olds), inputs),
           },

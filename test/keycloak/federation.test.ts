@@ -69,6 +69,24 @@ test.serial(
   },
 );
 
+test.serial("imported anew, under another id: shown once, ensured again, and left by destroy", async (t) => {
+  const corner = await federated(t, configured);
+  const program = [...corner.all(), corner.tokenCheck()];
+  const stack = new Stack();
+  await stack.up(...program);
+  const { id } = await corner.user();
+  const [federation] = await corner.realm.admin("GET", "/components?name=directory");
+  await corner.realm.admin("POST", `/user-storage/${federation.id}/remove-imported-users`);
+  t.not((await corner.user()).id, id);
+  const shown = (await stack.preview(...program)).find(({ name }) => name === "user");
+  t.is(shown?.drift?.user, "made anew outside this stack");
+  await stack.up(...program);
+  t.deepEqual(await stack.preview(...program), []);
+  t.deepEqual(await corner.writes(() => stack.up(...program)), []);
+  await stack.destroy();
+  t.truthy(await corner.user());
+});
+
 test.serial("a configured profile is refused in the preview, because nobody can write it", async (t) => {
   const corner = await federated(t, configured);
   // Keycloak takes its copy of the user at first sight.

@@ -195,14 +195,14 @@ export class Resource {
     const { recorded, trace, inputs } = this;
     if (!recorded) return { ...(await own.check(inputs)), changes: true };
     const forecast = await own.check(inputs, { inputs: recorded.inputs, trace });
-    return { ...forecast, changes: await own.diff(recorded, inputs, trace) };
+    return { ...forecast, changes: await own.diff(recorded, inputs, forecast.trace ?? trace) };
   }
 
   /** What an `up` does: check, diff, then create or update if something changes. */
   async up(holders = new Holders()): Promise<void> {
     const forecast = await this.preview(holders);
     if (!forecast.changes) return;
-    this.trace ??= forecast.trace;
+    this.trace = forecast.trace ?? this.trace;
     try {
       this.recorded = await this.lifecycle(holders).ensure(this.inputs, this.recorded, this.trace);
     } catch (error) {
