@@ -61,7 +61,7 @@ test("only the drifted field is shown and corrected; destroy still restores what
   t.like(await resource.preview(), { drift: { b: "changed, should be 2" }, changes: true });
   await resource.up();
   t.true(isReady(object, wants));
-  t.like(await resource.preview(), { drift: {}, changes: false });
+  t.deepEqual(await resource.preview(), { drift: {}, trace: object.id, changes: false });
   await resource.destroy();
   t.deepEqual(object.fields, { a: "9", b: "2" });
 });
