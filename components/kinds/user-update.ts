@@ -1,28 +1,43 @@
 // Writes to a user. A whole representation would also write what it says about everything else: read while
 // brute-force detection has the user locked, that is `enabled: false` (Keycloak up to 26.2), and `enabled: true` ends
 // such a lock (from 26.3.5 on).
+import semver from "semver";
 import { Failure } from "../failure.ts";
 import type { Realm, User, UserRepresentation } from "../keycloak/realm.ts";
 
 /** Changes only what `changes` names. Enabling also ends a lock, on every release alike. */
 export async function updateUser(
   realm: Realm,
-  { id, username, email }: User,
+  user: User,
   attempt: string,
   changes: UserRepresentation,
   isDone: (now: User) => boolean,
 ): Promise<void> {
+  const { id, username, email } = user;
   await refuseRename(realm, username, changes.email ?? email, Object.keys(changes));
-  if (changes.enabled) await unlock(realm, { id, username });
+  if (changes.enabled) await unlock(realm, user);
+  const whole = { ...(await carriedAlong(realm, user)), ...changes };
   await realm.write(
     attempt,
     ["user"],
-    () => realm.admin.users.update({ realm: realm.name, id }, changes),
+    () => realm.admin.users.update({ realm: realm.name, id }, whole),
     async () => {
       const now = await realm.user(username);
       return now?.id === id && isDone(now);
     },
   );
+}
+
+/**
+ * Keycloak before 20.0.5 has the user profile as a preview feature, and there removes every value of it that a write
+ * leaves out (keycloak/keycloak#14035).
+ */
+async function carriedAlong(realm: Realm, user: User): Promise<UserRepresentation> {
+  if ((await realm.userProfile()) === undefined) return {};
+  const release = semver.coerce(await realm.session.release());
+  if (!release || semver.gte(release, "20.0.5")) return {};
+  const { username, email, firstName, lastName, attributes } = user;
+  return { username, email, firstName, lastName, attributes };
 }
 
 /**

@@ -9,9 +9,13 @@ export const throughTheCli = ["fresh-realm", "adopt", "drift", "owned-realm"].ma
 export const drift = { file: "test/properties/drift.test.ts", runs: 20 };
 
 /** What must not happen to accounts, on a realm of each release. */
-export const accounts = ["kinds/user", "kinds/password", "kinds/realm-role", "keycloak/rights"].map(
-  (name) => `test/${name}.test.ts`,
-);
+export const accounts = [
+  "kinds/user",
+  "kinds/password",
+  "kinds/realm-role",
+  "keycloak/rights",
+  "keycloak/profile-preview",
+].map((name) => `test/${name}.test.ts`);
 
 /** Only these tests: the others of drift take longer than all of them. */
 export const titles = [
@@ -27,4 +31,5 @@ export const titles = [
   "an email address that another user has*",
   "destroy leaves a role of ours*",
   "who may not see*",
+  "correcting and restoring a user keeps*",
 ];
