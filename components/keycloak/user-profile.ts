@@ -77,11 +77,16 @@ function valueProblem(
       ? undefined
       : "is not in the realm's user profile, so Keycloak would drop it: add it there (Realm settings, User profile), or leave it out";
   }
-  const { edit } = (attribute.permissions ?? {}) as { edit?: readonly string[] };
-  if (edit && !edit.includes("admin"))
+  if (!mayBeEdited(attribute))
     return "may not be edited by admins: change its permissions (Realm settings, User profile), or leave it out";
   const problem = violation(value, validationsOf(attribute));
   return problem && `does not pass its validator: ${problem}`;
+}
+
+/** By admins: what they may not edit, Keycloak drops without a word. */
+function mayBeEdited(attribute: ProfileAttribute | undefined): boolean {
+  const { edit } = (attribute?.permissions ?? {}) as { edit?: readonly string[] };
+  return edit === undefined || edit.includes("admin");
 }
 
 /** What Keycloak can store. */
@@ -110,14 +115,20 @@ function validationsOf(attribute: ProfileAttribute | undefined): Validations {
 
 /**
  * A value for a required attribute that nobody configured.
- * @throws Failure if no value that passes the validators can be guessed.
+ * @throws Failure if admins may not write it, or no value that passes the validators can be guessed.
  */
 export function defaultValue(
   profile: UserProfile | undefined,
   name: string,
   user: { readonly username: string; readonly realm: string },
 ): string {
-  const validations = validationsOf(attributeOf(profile, name));
+  const attribute = attributeOf(profile, name);
+  if (!mayBeEdited(attribute)) {
+    throw new Failure(
+      `Realm '${user.realm}' requires attribute '${name}' of user '${user.username}', and admins may not edit it: change its permissions, or whether it is required (Realm settings, User profile).`,
+    );
+  }
+  const validations = validationsOf(attribute);
   const value = candidate(name, validations, user);
   const problem = violation(value, validations, false);
   if (problem) {

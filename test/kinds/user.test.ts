@@ -551,6 +551,31 @@ withProfile("an attribute that the realm requires of admins only gets a value", 
 });
 
 withProfile(
+  "a required attribute that admins may not edit fails the preview, unless the user has it",
+  async (t) => {
+    const corner = await Corner.of(t);
+    await profile(t, (given) => ({ ...given, unmanagedAttributePolicy: "ENABLED" }));
+    await corner.makeUser({ attributes: { badge: ["B"] } });
+    const badge = { name: "badge", required: { roles: ["user"] } };
+    await profile(t, (given) => ({
+      ...given,
+      attributes: [
+        ...given.attributes,
+        { ...badge, permissions: { view: ["admin", "user"], edit: ["user"] } },
+      ],
+    }));
+    t.deepEqual(await new Stack().preview(corner.customer()), [
+      { name: "user", op: "create", plan: "adopt" },
+    ]);
+    await corner.deleteUser();
+    await t.throwsAsync(new Stack().preview(corner.customer()), {
+      instanceOf: CheckFailure,
+      message: /requires attribute 'badge' of user '.*', and admins may not edit it: change its permissions/,
+    });
+  },
+);
+
+withProfile(
   "what Keycloak does not let anybody put back stays, with a warning, and the rest is restored",
   async (t) => {
     const corner = await Corner.of(t);
