@@ -2,6 +2,7 @@
 // so it does what no audience check does on APISIX before 3.12.
 import { type Fields, matches } from "../ensure/fields.ts";
 import type { Change, KindInputs, LiveObject, ObjectKind } from "../ensure/kind.ts";
+import { isMark } from "../ensure/marks.ts";
 import { Failure, hasMeaning } from "../failure.ts";
 import type { ClientRepresentation, Realm } from "../keycloak/realm.ts";
 
@@ -40,8 +41,9 @@ export const gatewayScope: ObjectKind<GatewayScopeInputs, Live, Realm> = {
       );
     if (!isNew) return;
     if (client.access?.configure === false) throw realm.mayOnlyRead(gatewayScope.describe(inputs));
-    const others = found && (await othersWith(realm, inputs));
-    if (others !== undefined) throw notAlone(realm, inputs, others);
+    if (!found) return;
+    const others = await othersWith(realm, inputs);
+    if (others !== undefined) throw notAlone(realm, inputs, others, isMark(attributesOf(found)[markKey]));
   },
 
   async find(realm, inputs) {
@@ -86,9 +88,17 @@ export const gatewayScope: ObjectKind<GatewayScopeInputs, Live, Realm> = {
       async () => (await scopesOf(realm)).every((scope) => scope.id !== id),
     );
   },
-  async usedBy(_realm, { fields: { others }, scope }) {
+  async usedBy(realm, { fields: { others }, scope }) {
     if (others !== undefined) return `${others} has it too`;
-    return scope.protocolMappers?.length ? "others have added mappers to it" : undefined;
+    if (scope.protocolMappers?.length) return "others have added mappers to it";
+    const { id, name } = scope;
+    const roles = await realm.find(
+      ofScopes,
+      `roles of ${id}`,
+      `Reading the roles of client scope '${name}'`,
+      () => realm.admin.clientScopes.listScopeMappings({ realm: realm.name, id }),
+    );
+    return roles?.realmMappings || roles?.clientMappings ? "others have assigned roles to it" : undefined;
   },
 };
 
@@ -122,20 +132,40 @@ async function scopeNamed(realm: Realm, name: string): Promise<Scope | undefined
   return found;
 }
 
-/** Which other clients have the scope, in words. */
+/** Who else has the scope or will get it, in words. */
 async function othersWith(realm: Realm, { client, scope }: GatewayScopeInputs): Promise<string | undefined> {
   await realm.mustSeeAllClients();
   const others = (await realm.clients()).filter(
     ({ clientId, defaultClientScopes = [], optionalClientScopes = [] }) =>
       clientId !== client && [...defaultClientScopes, ...optionalClientScopes].includes(scope),
   );
-  const names = others.map(({ clientId }) => `client '${clientId}'`);
-  return names.length > 0 ? names.toSorted().slice(0, 3).join(", ") : undefined;
+  const names = others.map(({ clientId }) => `client '${clientId}'`).toSorted();
+  if (await isRealmDefault(realm, scope)) names.unshift("every new client");
+  return names.length > 0 ? names.slice(0, 3).join(", ") : undefined;
 }
 
-function notAlone(realm: Realm, inputs: GatewayScopeInputs, others: string): Failure {
+async function isRealmDefault(realm: Realm, scope: string): Promise<boolean> {
+  const { clientScopes } = realm.admin;
+  // The client's types take no realm here, its requests do.
+  const at = { realm: realm.name } as Parameters<typeof clientScopes.listDefaultClientScopes>[0];
+  const lists = await Promise.all([
+    realm.find(ofScopes, "default", "Listing the realm's default client scopes", () =>
+      clientScopes.listDefaultClientScopes(at),
+    ),
+    realm.find(ofScopes, "optional", "Listing the realm's optional client scopes", () =>
+      clientScopes.listDefaultOptionalClientScopes(at),
+    ),
+  ]);
+  return lists.flat().some((each) => each?.name === scope);
+}
+
+/** @param isMarked true if a stack made or corrected the scope, perhaps this one for another client */
+function notAlone(realm: Realm, inputs: GatewayScopeInputs, others: string, isMarked = false): Failure {
+  const isEarlier = isMarked
+    ? " If it is the client that this stack named before, leave gatewayScope out for one 'pulumi up': that takes it away there."
+    : "";
   return new Failure(
-    `${nameOf(inputs)} in realm '${realm.name}' must belong to client '${inputs.client}' alone, and ${others} has it too, so the gateway would let in tokens of others: take it away there (Client scopes), or name another scope (config: gatewayScope).`,
+    `${nameOf(inputs)} in realm '${realm.name}' must belong to client '${inputs.client}' alone, and ${others} has it too, so the gateway would let in tokens of others: take it away there (Client scopes), or name another scope (config: gatewayScope).${isEarlier}`,
   );
 }
 

@@ -146,6 +146,46 @@ test.serial("a scope that another client has: refused, shown as drift, and left 
   t.regex(warned().join("\n"), /left in place, because client 'account' has it too/);
 });
 
+for (const how of ["default", "optional"] as const) {
+  test.serial(`a scope that every new client gets as ${how} is not one client's alone`, async (t) => {
+    const corner = await of(t);
+    const id = await makeScope(corner);
+    await corner.realm.admin("PUT", `/default-${how}-client-scopes/${id}`);
+    await t.throwsAsync(new Stack().preview(declared(corner)), {
+      message: /must belong to client 'cim' alone, and every new client has it too/,
+    });
+  });
+}
+
+test.serial("a scope that others have assigned a role to is left by destroy", async (t) => {
+  const corner = await of(t);
+  const stack = new Stack();
+  await stack.up(declared(corner));
+  const id = (await scopeOf(corner))?.id;
+  const role = await corner.realm.role("offline_access");
+  await corner.realm.admin("POST", `/client-scopes/${id}/scope-mappings/realm`, [role]);
+  warned();
+  await stack.destroy();
+  t.truthy(await scopeOf(corner));
+  t.regex(warned().join("\n"), /left in place, because others have assigned roles to it/);
+});
+
+test.serial("another client: refused with the way there, which works", async (t) => {
+  const corner = await of(t);
+  const stack = new Stack();
+  const { inputs, ...rest } = declared(corner);
+  const other = { ...rest, inputs: { ...inputs, client: "account" } };
+  await stack.up(declared(corner));
+  await t.throwsAsync(stack.preview(other), {
+    message: /client 'cim' has it too.* leave gatewayScope out for one 'pulumi up'/,
+  });
+  await stack.up();
+  await stack.up(other);
+  t.deepEqual(await stack.preview(other), []);
+  await stack.destroy();
+  t.is(await scopeOf(corner), undefined);
+});
+
 test.serial("renamed by hand: told, refused by up, named by destroy", async (t) => {
   const corner = await of(t);
   const stack = new Stack();
