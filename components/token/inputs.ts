@@ -20,9 +20,9 @@ export interface TokenCheckInputs extends KindInputs {
   readonly tokenBase?: string;
 }
 
-/** @param why completes "The token of user 'customer' … is not one that APISIX accepts: " */
+/** @param why completes "The token of user 'customer' … does not pass the token check: " */
 export function notAccepted({ username, client, realm }: TokenCheckInputs, why: string): Failure {
   return new Failure(
-    `The token of user '${username}' from client '${client}' in realm '${realm}' is not one that APISIX accepts: ${why}.`,
+    `The token of user '${username}' from client '${client}' in realm '${realm}' does not pass the token check: ${why}.`,
   );
 }
