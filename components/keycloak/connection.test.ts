@@ -36,7 +36,8 @@ test("the error names what is missing or malformed", (t) => {
   t.throws(() => read({ "keycloak:url": "ftp://x" }), { message: /http/ });
   const url = { "keycloak:url": "http://x" };
   t.throws(() => read({ ...url, "keycloak:username": "u" }), {
-    message: /keycloak:password \(pulumi config set --secret\) or KEYCLOAK_PASSWORD\.$/,
+    message:
+      /keycloak:password in the stack's configuration as a secret, or KEYCLOAK_PASSWORD in the environment\.$/,
   });
   t.throws(
     () =>

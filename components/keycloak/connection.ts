@@ -60,12 +60,12 @@ export function readConnection(
     const found = config(`${namespace}:${key}`) ?? environment[environmentVariable(namespace, key) ?? ""];
     return found === undefined || found === "" ? undefined : found;
   };
-  const orSet = (key: string, flag = "") =>
-    `set ${namespace}:${key} (pulumi config set${flag}) or ${environmentVariable(namespace, key)}`;
+  const orSet = (key: string, how = "") =>
+    `set ${namespace}:${key} in the stack's configuration${how}, or ${environmentVariable(namespace, key)} in the environment`;
 
   const url = value("url");
   if (!url) {
-    throw new Failure(`No Keycloak address: ${orSet("url")}, for example https://keycloak.example.com.`, {
+    throw new Failure(`No Keycloak address: ${orSet("url")}, for example to https://keycloak.example.com.`, {
       shared: true,
     });
   }
@@ -78,7 +78,7 @@ export function readConnection(
   const clientId = value("clientId") ?? (username ? "admin-cli" : undefined);
   if (!clientId || (username ? !password : !clientSecret)) {
     const what = username
-      ? `The password of admin '${username}' is missing: ${orSet("password", " --secret")}`
+      ? `The password of admin '${username}' is missing: ${orSet("password", " as a secret")}`
       : `No admin credentials for Keycloak at ${server}: set ${namespace}:username and ${namespace}:password, or ${namespace}:clientId and ${namespace}:clientSecret (environment: ${environmentVariable(namespace, "username")}, …)`;
     throw new Failure(`${what}.`, { shared: true });
   }

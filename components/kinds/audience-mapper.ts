@@ -38,7 +38,7 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
   identity: ["realm", "client", "mapper"],
   outputs: {
     clientSecret:
-      "the client's secret has changed since the last 'pulumi up': APISIX needs the new one, which the stack's outputs have after the next",
+      "the client's secret has changed since the last 'up': APISIX needs the new one, which the stack's outputs have after the next",
   },
   describe: ({ mapper, client }) => `Audience mapper '${mapper}' of client '${client}'`,
 

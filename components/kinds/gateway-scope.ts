@@ -162,7 +162,7 @@ async function isRealmDefault(realm: Realm, scope: string): Promise<boolean> {
 /** @param isMarked true if a stack made or corrected the scope, perhaps this one for another client */
 function notAlone(realm: Realm, inputs: GatewayScopeInputs, others: string, isMarked = false): Failure {
   const isEarlier = isMarked
-    ? " If it is the client that this stack named before, leave gatewayScope out for one 'pulumi up': that takes it away there."
+    ? " If it is the client that this stack named before, leave gatewayScope out for one 'up': that takes it away there."
     : "";
   return new Failure(
     `${nameOf(inputs)} in realm '${realm.name}' must belong to client '${inputs.client}' alone, and ${others} has it too, so the gateway would let in tokens of others: take it away there (Client scopes), or name another scope (config: gatewayScope).${isEarlier}`,

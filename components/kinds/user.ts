@@ -172,7 +172,7 @@ async function refuseEmailOfAnother(
   const other = (await realm.usersWithEmail(email)).find((user) => user.id !== id);
   if (!other || (await realm.settings()).duplicateEmailsAllowed) return;
   throw new Failure(
-    `User '${username}' in realm '${realm.name}' cannot have the configured email address: user '${other.username}' has it; configure another one (config: customerProfile). If '${other.username}' is this user's earlier name in this stack, leave the email address out for one 'pulumi up': that deletes the earlier user, and the next one may have it.`,
+    `User '${username}' in realm '${realm.name}' cannot have the configured email address: user '${other.username}' has it; configure another one (config: customerProfile). If '${other.username}' is this user's earlier name in this stack, leave the email address out for one 'up': that deletes the earlier user, and the next one may have it.`,
   );
 }
 

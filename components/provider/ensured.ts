@@ -140,6 +140,6 @@ function fromText(text: unknown): OwnershipText {
     // The failure below explains it.
   }
   throw new Failure(
-    "The state of this resource was written by another version of keycloak-apisix: install that one, or remove the resource from the state ('pulumi state delete'), and the next 'pulumi up' adopts the object.",
+    "The state of this resource was written by another version of keycloak-apisix: install that one, or remove the resource from the state ('pulumi state delete'), and the next 'up' adopts the object.",
   );
 }

@@ -80,7 +80,7 @@ async function withRecordedConnection<Result>(action: Promise<Result>): Promise<
   } catch (error) {
     if (!(error instanceof Failure) || error.meaning !== "login refused") throw error;
     throw new Failure(
-      `${error.message} Refresh and destroy use the connection that the last 'pulumi up' recorded: where it has changed since, run 'pulumi up' first, or add --run-program.`,
+      `${error.message} Refresh and destroy use the connection that the last 'up' recorded: where it has changed since, run 'up' first, or add --run-program.`,
       error,
     );
   }

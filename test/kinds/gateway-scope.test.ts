@@ -177,7 +177,7 @@ test.serial("another client: refused with the way there, which works", async (t)
   const other = { ...rest, inputs: { ...inputs, client: "account" } };
   await stack.up(declared(corner));
   await t.throwsAsync(stack.preview(other), {
-    message: /client 'cim' has it too.* leave gatewayScope out for one 'pulumi up'/,
+    message: /client 'cim' has it too.* leave gatewayScope out for one 'up'/,
   });
   await stack.up();
   await stack.up(other);

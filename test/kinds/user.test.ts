@@ -507,9 +507,7 @@ test.serial(
     ];
     await t.throwsAsync(stack.preview(...renamed({ profile })), {
       instanceOf: CheckFailure,
-      message: new RegExp(
-        `user '${corner.username}' has it.*leave the email address out for one 'pulumi up'`,
-      ),
+      message: new RegExp(`user '${corner.username}' has it.*leave the email address out for one 'up'`),
     });
     await stack.up(...renamed({}));
     t.is(await corner.user(), undefined);
