@@ -47,7 +47,7 @@ export function chartSvg(title: string, caption: string, panels: readonly Panel[
   const height = y + padding - gap;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" font-family="system-ui, -apple-system, 'Segoe UI', sans-serif" font-size="13" fill="#d1d7e0">
 <title>${escaped(title)}</title>
-<rect width="100%" height="100%" rx="8" fill="#0d1117"/>
+<rect width="100%" height="100%" rx="8" fill="#0d1117" stroke="#3d444d" stroke-width="2"/>
 ${parts.join("\n")}
 </svg>
 `;

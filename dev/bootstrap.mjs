@@ -1,5 +1,6 @@
 // Runs a script of this repository: `node dev/bootstrap.mjs SCRIPT.ts ARGS…`. Works on Node 18, before anything
 // is installed: it first installs the locked dependencies. One of them is the pinned Node, which then runs the script.
+// Without a script it only installs.
 
 import { spawn } from "node:child_process";
 import { existsSync, lstatSync, readFileSync, readlinkSync } from "node:fs";
@@ -14,7 +15,11 @@ try {
   if (!isInstalled()) await install();
   const [script, ...args] = process.argv.slice(2);
   const PATH = `${bin}${path.delimiter}${process.env.PATH ?? ""}`;
-  process.exitCode = await run(pinnedNode(), [path.resolve(root, script), ...args], { ...process.env, PATH });
+  if (script)
+    process.exitCode = await run(pinnedNode(), [path.resolve(root, script), ...args], {
+      ...process.env,
+      PATH,
+    });
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

@@ -7,6 +7,8 @@ const columns = 110;
 const cell = { width: 8, height: 19 };
 const padding = 16;
 const background = "#0d1117";
+/** Without it, the picture has no edge on a dark page. */
+const frame = "#3d444d";
 const foreground = "#d1d7e0";
 
 const palette = createColorPalette({
@@ -57,7 +59,7 @@ export function terminalSvg(title: string, text: string): string {
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" width="${size.width}" height="${size.height}" role="img" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="13" fill="${foreground}">
 <title>${escaped(title)}</title>
-<rect width="100%" height="100%" rx="8" fill="${background}"/>
+<rect width="100%" height="100%" rx="8" fill="${background}" stroke="${frame}" stroke-width="2"/>
 ${rows.filter(Boolean).join("\n")}
 </svg>
 `;
