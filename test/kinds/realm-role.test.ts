@@ -241,6 +241,19 @@ test.serial("adopted, deleted by hand, recreated by up: nothing is left to do", 
   t.deepEqual(await corner.writes(() => stack.up(...corner.all())), []);
 });
 
+test.serial("adopted, deleted by hand, remade by up: destroy leaves it to its user, unmarked", async (t) => {
+  const corner = await Corner.ready(t);
+  const stack = new Stack();
+  await stack.up(...corner.all());
+  await corner.deleteRole();
+  await stack.up(...corner.all());
+  warned();
+  await stack.destroy();
+  t.true((await corner.mapped()).includes(corner.roleName), "as it was found");
+  t.regex(warned().join("\n"), /left in place, because it is in use \(user '.*' has it\)/);
+  t.false(JSON.stringify(await corner.realm.snapshot()).includes("keycloak-apisix"), "a mark is left");
+});
+
 test.serial("recreated and mapped again by hand: shown, adopted, and never removed", async (t) => {
   const corner = await Corner.of(t);
   const stack = new Stack();
