@@ -106,8 +106,8 @@ for (const [title, step, expected] of [
   ],
   [
     "another object, by a changed name",
-    ours("User", "replace", { username: "b" }, { username: "a" }),
-    unapplied("replace", { username: "changed in the configuration" }),
+    ours("User", "replace", { username: "b", corrects: { email: "missing" } }, { username: "a" }),
+    unapplied("replace", { username: "changed in the configuration", email: "missing" }),
   ],
   [
     "another server: what is missing there is no drift",

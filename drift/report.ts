@@ -147,7 +147,7 @@ function ensured(step: PreviewStep, serverOf: Previews["serverOf"]): Found {
     return { unapplied: { plan: "adopt", fields: words(news.corrects) } };
   if (plan === "create" || plan === "delete") return { unapplied: { plan, fields: {} } };
   const { named, fields } = changedSettings(olds, news);
-  if (plan === "replace") return { unapplied: { plan, fields } };
+  if (plan === "replace") return { unapplied: { plan, fields: { ...fields, ...words(news.corrects) } } };
 
   const recorded = step.oldState?.outputs?.server;
   const server = serverOf(text(news.connection));
