@@ -27,6 +27,11 @@ export interface ApiUserArgs {
    * @default false
    */
   keepPassword?: pulumi.Input<boolean>;
+  /**
+   * Who else must know the password: previews and `up` name it where they replace one that may be in use.
+   * @default "whoever logs in with it"
+   */
+  passwordNeededBy?: string;
   /** Values for attributes of the realm's user profile, as in {@link ApisixEnablementArgs.customerProfile}. */
   profile?: pulumi.Input<Record<string, pulumi.Input<string>>>;
   /**
@@ -90,7 +95,7 @@ export class ApiUser extends pulumi.ComponentResource {
   constructor(name: string, args: ApiUserArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("keycloak-apisix:index:ApiUser", name, {}, options);
     requireConnection(this, args.connection);
-    const { roles, keepPassword: keep, gatewayScope } = args;
+    const { roles, keepPassword: keep, passwordNeededBy: neededBy, gatewayScope } = args;
     const common = {
       realm: onceItExists(args.realm, options),
       username: pulumi.output(args.username),
@@ -106,7 +111,11 @@ export class ApiUser extends pulumi.ComponentResource {
       dependsOn: earlier.apply((all) => [...all, ...dependsOn]),
     });
     const user = new User(`${name}-user`, { ...common, profile: args.profile }, after());
-    const ofUser = new Password(`${name}-password`, { ...common, password, client, keep }, after(user));
+    const ofUser = new Password(
+      `${name}-password`,
+      { ...common, password, client, keep, neededBy },
+      after(user),
+    );
     const mappings =
       roles &&
       new RoleMappings(

@@ -158,6 +158,8 @@ test.serial(
     await Promise.all([value(asked.token), value(asked.apiUsers)]);
     const inputsOf = (name: string) => made.find((each) => each.name === name)?.inputs ?? {};
     t.like(inputsOf("asked-token"), { authorizedRequests, tokenBase: "http://cx/auth" });
+    t.is(inputsOf("asked-password").__neededBy, "CX's web-channel-manager (KEYCLOAK_PASSWORD_CUSTOMER)");
+    t.is(inputsOf("asked-connector-password").__neededBy, undefined);
     const other = inputsOf("asked-connector-token");
     t.false("authorizedRequests" in other || "tokenBase" in other, JSON.stringify(other));
 

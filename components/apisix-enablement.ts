@@ -208,6 +208,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
             username: textOr("customer", args.customerUsername),
             password: passwordOf(this, "customerPassword", args.customerPassword),
             keepPassword: args.keepCustomerPassword,
+            passwordNeededBy: customersTokenFetcher(),
             tokenBase: addressOf(this, "tokenBase", args.tokenBase),
             authorizedRequests,
             profile: args.customerProfile,
@@ -291,6 +292,13 @@ function refuseCustomerTwice(component: ApisixEnablement, args: ApisixEnablement
   const names = [...known, ...apiUsers.map(({ username }) => username)].map((name) => name.toLowerCase());
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) refuse(component, `apiUsers names user '${twice}' twice: each user is one.`);
+}
+
+/** Where CX has a copy of the customer's password; in this repository's own program an output has it as CX takes it. */
+function customersTokenFetcher(): string {
+  const where =
+    pulumi.getProject() === "keycloak-apisix" ? "output coreCustomValues" : "KEYCLOAK_PASSWORD_CUSTOMER";
+  return `CX's web-channel-manager (${where})`;
 }
 
 /** Rather no output than one that lets requests through unasked. */

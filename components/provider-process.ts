@@ -30,7 +30,7 @@ export function newProcess(): {
 } {
   let sessions: Sessions | undefined;
   const process = new ProviderProcess<Realm>((config) => {
-    const opened = new Sessions(config, (text) => say("warning", text));
+    const opened = new Sessions(config, (text, severity = "warning") => say(severity, text));
     sessions = opened;
     return ({ realm, connection }) => opened.realm(realm, connection);
   });

@@ -86,7 +86,7 @@ interface Common<Inputs extends KindInputs, Live extends LiveObject, Realm exten
   /** How the fields should be, under the same names as in the live object. */
   wanted(realm: Realm, inputs: Inputs, known: Known<Inputs, Live>): Promise<Fields>;
   /** A field's drift in words, if "false, should be true" does not say it. */
-  explain?(field: string, is: FieldValue, wanted: FieldValue): string | undefined;
+  explain?(field: string, is: FieldValue, wanted: FieldValue, inputs: Inputs): string | undefined;
   /** Changes the live object, and nothing but what the change names. */
   write(realm: Realm, live: Live, change: Change, inputs: Inputs): Promise<void>;
 }

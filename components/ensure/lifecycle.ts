@@ -193,7 +193,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     const wanted = await kind.wanted(realm, inputs, { live, ...known });
     const drift = Object.entries(differing(live.fields, wanted)).map(([field, value]) => {
       const is = live.fields[field];
-      return [field, kind.explain?.(field, is, value) ?? inWords(is, value)];
+      return [field, kind.explain?.(field, is, value, inputs) ?? inWords(is, value)];
     });
     return { live, drift: Object.fromEntries(drift) };
   }

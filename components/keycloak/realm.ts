@@ -75,6 +75,11 @@ export class Realm {
     return this.session.warn(text);
   }
 
+  /** Tells the operator what is no reason to worry. */
+  note(text: string): Promise<void> {
+    return this.session.warn(text, "info");
+  }
+
   /** Drops every answer. */
   forget(): void {
     this.#answers.clear();

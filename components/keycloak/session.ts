@@ -24,8 +24,8 @@ export interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Warns the operator in the output of the running command. */
-export type Warn = (text: string) => Promise<void>;
+/** Warns the operator in the output of the running command, or just tells them. */
+export type Warn = (text: string, severity?: "warning" | "info") => Promise<void>;
 
 export class KeycloakSession {
   readonly connection: Connection;

@@ -21,6 +21,8 @@ export interface PasswordInputs extends KindInputs {
   readonly password: string;
   /** True if the password is the business of others once the user has one. */
   readonly keep?: boolean;
+  /** Who else must know the password, in words. */
+  readonly __neededBy?: string;
 }
 
 interface Live extends LiveObject, UserWithPassword {
@@ -32,6 +34,8 @@ interface Live extends LiveObject, UserWithPassword {
 /** The `password` field holds the time when it was set, never the password; or one of these if it must be set. */
 const toBeSet = "to be set";
 const expired = "to be set, since it has expired";
+/** Only in forecasts: no preview logs in. */
+const unlessConfigured = "to be set, unless it is the configured one";
 
 export const password: PartKind<PasswordInputs, Live, Realm> = {
   noun: "password",
@@ -76,12 +80,16 @@ export const password: PartKind<PasswordInputs, Live, Realm> = {
       const isToStay = await mayStay(realm, inputs, live, isChanged);
       return { password: isToStay ? is : toBeSet, ...others };
     }
+    const isNew = !written && !previous;
+    if (isNew) return live.hasOtp ? others : { password: unlessConfigured, ...others };
     if (isOtpChanged) await warnOfOtp(realm, live);
     // Without the state's record a forecast must not guess: the label or the credential's date shows a reset.
     return written ? { password: toBeSet, ...others } : others;
   },
-  explain(field, is, wanted) {
+  explain(field, is, wanted, inputs) {
     if (field === "password") {
+      if (wanted === unlessConfigured)
+        return `will be replaced unless it is already the configured one; ${neededBy(inputs)} then needs the new one`;
       if (typeof is !== "string") return "missing";
       if (wanted === expired) return `set ${inMinutes(is)}, expired by the realm's password policy`;
       return resetOutside(is);
@@ -168,7 +176,11 @@ function isOtp(requiredAction: string): boolean {
   return requiredAction === "CONFIGURE_TOTP";
 }
 
-async function reset(realm: Realm, live: Live, { password }: PasswordInputs): Promise<void> {
+function neededBy({ __neededBy: who = "whoever logs in with it" }: PasswordInputs): string {
+  return who;
+}
+
+async function reset(realm: Realm, live: Live, inputs: PasswordInputs): Promise<void> {
   const { user } = live;
   try {
     await realm.write(
@@ -179,7 +191,7 @@ async function reset(realm: Realm, live: Live, { password }: PasswordInputs): Pr
         realm.admin.users.resetPassword({
           realm: realm.name,
           id: user.id,
-          credential: { type: "password", value: password, temporary: false },
+          credential: { type: "password", value: inputs.password, temporary: false },
         }),
       // A history policy would refuse the same password a second time.
       async () => {
@@ -187,8 +199,6 @@ async function reset(realm: Realm, live: Live, { password }: PasswordInputs): Pr
         return now !== undefined && setAt(now) !== live.fields.password;
       },
     );
-    // The login that has just found the old one wrong was counted, and the token check is to log in as well.
-    if (live.present) await unlock(realm, user);
   } catch (error) {
     if (!(error instanceof Failure) || error.status !== 400) throw error;
     const advice = /read.?only/i.test(error.said ?? "")
@@ -196,6 +206,16 @@ async function reset(realm: Realm, live: Live, { password }: PasswordInputs): Pr
       : "The realm's password policy decides: configure another customerPassword, or change the policy.";
     throw new Failure(`${error.message} ${advice}`, { status: 400 });
   }
+  if (!live.present) return;
+  await realm.warn(
+    `The ${inRealm(realm, inputs)} was replaced by the configured one: ${neededBy(inputs)} needs the new one.`,
+  );
+  // The login that has just found the old one wrong was counted, and the token check is to log in as well.
+  await unlock(realm, user);
+}
+
+function inRealm(realm: Realm, inputs: PasswordInputs): string {
+  return `${password.describe(inputs)} in realm '${realm.name}'`;
 }
 
 async function removeCredential(realm: Realm, { user, password }: Live): Promise<void> {
@@ -222,7 +242,7 @@ async function mayStay(
   await unlock(realm, live.user);
   const stays = (why: string) =>
     realm.warn(
-      `Whether the password of user '${inputs.username}' in realm '${realm.name}' is the configured one cannot be told, so it was left as it is: ${why}.`,
+      `Whether the ${inRealm(realm, inputs)} is the configured one cannot be told, so it was left as it is: ${why}.`,
     );
   if (live.hasOtp) {
     if (isChanged) return false;
@@ -235,15 +255,17 @@ async function mayStay(
     const client = await clientOrNone(realm, clientId);
     if (!client) continue;
     const answer = await directGrant(realm, client, inputs.username, inputs.password);
-    if (answer.outcome === "token") {
-      await endSession(realm, client, answer.tokens);
+    if (answer.outcome === "token") await endSession(realm, client, answer.tokens);
+    if (answer.outcome === "token" || answer.outcome === "not fully set up") {
+      await realm.note(
+        `The ${inRealm(realm, inputs)} was already the configured one, and was left as it is.`,
+      );
       return true;
     }
-    if (answer.outcome === "not fully set up") return true;
     if (answer.outcome === "bad credentials") {
       if (answer.isCertain) return false;
       throw new Failure(
-        `Checking the password of user '${inputs.username}' in realm '${realm.name}' failed: other logins of this user got in the way, so Keycloak's answer (${answer.said}) may not be about the password; run the command again.`,
+        `Checking the ${inRealm(realm, inputs)} failed: other logins of this user got in the way, so Keycloak's answer (${answer.said}) may not be about the password; run the command again.`,
       );
     }
     refusals.push(`client '${clientId}': ${answer.said}`);

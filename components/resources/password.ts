@@ -15,6 +15,11 @@ export interface PasswordArgs extends EnsuredArgs {
    * @default false
    */
   keep?: pulumi.Input<boolean | undefined>;
+  /**
+   * Who else must know the password: named where one that may be in use is replaced.
+   * @default "whoever logs in with it"
+   */
+  neededBy?: string;
 }
 
 /**
@@ -24,6 +29,13 @@ export interface PasswordArgs extends EnsuredArgs {
  */
 export class Password extends EnsuredResource {
   constructor(name: string, args: PasswordArgs, options?: pulumi.CustomResourceOptions) {
-    super("Password", "password", name, { ...given(args), password: pulumi.secret(args.password) }, options);
+    const { neededBy, ...inputs } = given(args);
+    super(
+      "Password",
+      "password",
+      name,
+      { ...inputs, password: pulumi.secret(args.password), ...(neededBy && { __neededBy: neededBy }) },
+      options,
+    );
   }
 }

@@ -34,6 +34,7 @@ test.serial(
     const said = allWarnings(up.output);
     t.is(said.length, server.isFrom("26.6.2") ? 0 : 1, up.output);
     for (const each of said) t.regex(each, audienceWarning);
+    t.regex(up.output, /The password of user 'customer' in realm '.*' was already the configured one/);
     const enablement = (await stack.outputs()).enablements[realm.name];
     t.deepEqual(enablement.adopted, Object.fromEntries(children.map((child) => [child, true])));
     t.is(enablement.userId, (await realm.user()).id);
@@ -60,10 +61,17 @@ test.serial("a realm that is wrong in everything is corrected, and restored by d
 
   const preview = await stack.preview("--diff");
   succeeded(t, preview);
+  t.regex(
+    preview.output,
+    /password *: "will be replaced unless it is already the configured one; CX's web-channel-manager \(output coreCustomValues\) then needs the new one"/,
+  );
   sameRealm(t, await realm.snapshot(), before);
 
   const up = await stack.up();
   succeeded(t, up);
+  t.deepEqual(warnings(up.output), [
+    `The password of user 'customer' in realm '${realm.name}' was replaced by the configured one: CX's web-channel-manager (output coreCustomValues) needs the new one.`,
+  ]);
   const enablement = (await stack.outputs()).enablements[realm.name];
   t.deepEqual(enablement.adopted, Object.fromEntries(children.map((child) => [child, true])));
   t.true(enablement.token.roles.includes("customer"));

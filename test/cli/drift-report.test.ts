@@ -102,6 +102,10 @@ test.serial(
       new RegExp(`^ {2}Realm ${two.name}\\n {4}${name("role")} +drift +realmRole: missing$`, "m"),
     );
     t.regex(all.stdout, new RegExp(`^ {4}${byHand.name}-user +not yet applied +will be adopted$`, "m"));
+    t.regex(
+      all.stdout,
+      /^ +not yet applied +password: will be replaced unless it is already the configured one; CX's web-channel-manager/m,
+    );
     t.regex(all.stdout, /^3 stacks: 1 drift, 2 not yet applied$/m);
 
     const unchecked = await drift("--stack", "eu", "--stack", "nope");

@@ -3,7 +3,16 @@ import { pbkdf2Sync, randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import { FaultyProxy } from "../../rig/faults/faulty-proxy.ts";
 import { locksOut } from "../../rig/keycloak/realm.ts";
-import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
+import {
+  asBefore,
+  Corner,
+  configured,
+  deleteRealm,
+  noted,
+  perhapsReplaced,
+  sharedRealm,
+  warned,
+} from "../support/corner.ts";
 import { connection, Stack } from "../support/engine.ts";
 
 test.before(async () => {
@@ -56,8 +65,16 @@ test.serial("a correct password is adopted without a write, even if the policy f
   const before = await corner.realm.snapshot();
   const stack = new Stack();
   const writes = await corner.writes(async () => {
+    t.deepEqual(await stack.preview(corner.password()), [
+      { name: "password", op: "create", plan: "adopt", corrects: perhapsReplaced },
+    ]);
+    noted();
     await stack.up(corner.password());
+    t.deepEqual(noted(), [
+      `The password of user '${corner.username}' in realm '${corner.realm.name}' was already the configured one, and was left as it is.`,
+    ]);
     t.true(stack.outs("password").adopted);
+    t.deepEqual(await stack.preview(corner.password()), []);
     t.deepEqual(await stack.up(corner.password()), []);
     await stack.destroy();
   });
@@ -85,11 +102,18 @@ test.serial("adopting replaces a wrong password, and destroy says that it stays"
   const corner = await Corner.of(t);
   await corner.makeUser({ password: "somebody's" });
   const stack = new Stack();
-  t.like((await stack.preview(corner.password()))[0], { op: "create", plan: "adopt" });
+  const program = corner.password({ __neededBy: "the widget" });
+  t.deepEqual((await stack.preview(program))[0]?.corrects, {
+    password: "will be replaced unless it is already the configured one; the widget then needs the new one",
+  });
   t.true(await corner.canLogIn("somebody's"), "a preview sets nothing");
-  await stack.up(corner.password());
+  await stack.up(program);
   t.true(await corner.canLogIn(configured));
-  t.deepEqual(await stack.preview(corner.password()), []);
+  t.deepEqual(warned(), [
+    `The password of user '${corner.username}' in realm '${corner.realm.name}' was replaced by the configured one: the widget needs the new one.`,
+  ]);
+  t.deepEqual(await stack.preview(program), []);
+  t.deepEqual(warned(), []);
   await stack.destroy();
   t.true(await corner.canLogIn(configured));
   t.regex(
@@ -166,6 +190,7 @@ test.serial("correct but temporary: shown, made permanent, and temporary again a
   const stack = new Stack();
   const [step] = await stack.preview(corner.password());
   t.deepEqual(step?.corrects, {
+    ...perhapsReplaced,
     requiredActions: "UPDATE_PASSWORD pending (the password is temporary), should be none",
   });
   await stack.up(corner.password());
@@ -335,7 +360,7 @@ test.serial("one failed login short of a lock: our own login does not lock the a
   await corner.realm.failLogins(corner.username, locksOut.failureFactor - 1);
   await new Stack().up(corner.password());
   t.true(await corner.canLogIn(configured));
-  t.deepEqual(warned(), []);
+  t.regex(warned().join("\n"), /^The password of user \S+ in realm \S+ was replaced by .*$/);
 });
 
 test.serial(
@@ -386,6 +411,7 @@ test.serial(
     await corner.makeAgainWithOtp("somebody's");
     const before = await corner.passwordCredential();
     const stack = new Stack();
+    t.deepEqual(await stack.preview(corner.password()), [{ name: "password", op: "create", plan: "adopt" }]);
     await stack.up(corner.password());
     t.deepEqual(await corner.passwordCredential(), before);
     t.regex(warned().join("\n"), /cannot be told, so it was left as it is: the user has OTP set up/);
@@ -405,6 +431,7 @@ test.serial("kept: somebody's password is never set again, and a reset is no dri
   await corner.makeUser({ password: "somebody's" });
   const program = corner.password({ keep: true });
   const stack = new Stack();
+  t.deepEqual(await stack.preview(program), [{ name: "password", op: "create", plan: "adopt" }]);
   await stack.up(program);
   t.true(await corner.canLogIn("somebody's"));
   await corner.resetPassword("their next one", true);

@@ -26,21 +26,35 @@ export function asBefore(t: ExecutionContext, now: Representation, before: Repre
   t.deepEqual(differences(before, now), []);
 }
 
-const warnings: string[] = [];
-const warn = console.warn;
-console.warn = (message: unknown, ...rest: unknown[]) => {
-  const text = String(message);
-  if (text.startsWith("warning: [runtime] ")) warnings.push(text.replace("warning: [runtime] ", ""));
-  else warn(message, ...rest);
-};
+const said = { warning: [] as string[], info: [] as string[] };
+for (const [severity, method] of [
+  ["warning", "warn"],
+  ["info", "log"],
+] as const) {
+  const print = console[method];
+  console[method] = (message: unknown, ...rest: unknown[]) => {
+    const [, text] = new RegExp(`^${severity}: \\[runtime\\] (.*)$`, "s").exec(String(message)) ?? [];
+    if (text === undefined) print(message, ...rest);
+    else said[severity].push(text);
+  };
+}
 
 /** The warnings since the last call, as the CLI would print them, without {@link audienceWarning}. */
 export function warned(): string[] {
-  return warnings.splice(0).filter((text) => !audienceWarning.test(text));
+  return said.warning.splice(0).filter((text) => !audienceWarning.test(text));
 }
+
+/** The same of notes. */
+export const noted = () => said.info.splice(0);
 
 /** The configured password of every test. */
 export const configured = "the configured one 1!";
+
+/** What a preview says of a password that it cannot know. */
+export const perhapsReplaced = {
+  password:
+    "will be replaced unless it is already the configured one; whoever logs in with it then needs the new one",
+};
 
 export class Corner {
   readonly realm: TestRealm;

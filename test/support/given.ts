@@ -5,7 +5,7 @@ import { type Representation, TestRealm } from "../../rig/keycloak/realm.ts";
 import { builtPluginWarning } from "../../rig/pulumi/engine.ts";
 import { type ProjectOptions, TestProject, type TestStack } from "../../rig/pulumi/project.ts";
 
-export const password = "the configured one";
+export const password = "chosen for customers";
 
 export interface Given {
   readonly realm: TestRealm;
