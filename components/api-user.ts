@@ -167,7 +167,7 @@ function warnOfGuessablePassword(
   pulumi.all([username, password]).apply(([name, secret]) => {
     if (name?.toLowerCase() !== secret.toLowerCase()) return;
     void pulumi.log.warn(
-      `The password of user '${name}' is its username, which anybody can guess: set another one.`,
+      `The password of user '${name}' is its username, which anybody can guess, and Pulumi may hide that word in all that it prints: set another one.`,
       component,
     );
   });

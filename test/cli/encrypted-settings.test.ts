@@ -126,4 +126,35 @@ test.serial("what is encrypted in a profile is nowhere in the clear", async (t) 
   succeeded(t, await stack.preview("--expect-no-changes"));
 });
 
+test.serial(
+  "the guide's password hides no name on stack dev, nor where all tenants are one secret",
+  async (t) => {
+    const { realm, project, stack } = await given(t);
+    const shown = async (stack: TestStack) => {
+      const result = await stack.preview("--diff");
+      succeeded(t, result);
+      t.regex(result.output, /password *: \[secret\]/);
+      const names = [...result.output.matchAll(/(?:role|username) *: "(.*)"/g)].map(([, name]) => name);
+      t.true(names.length >= 4, result.output);
+      return { names: [...new Set(names)], output: result.output };
+    };
+    const dev = await project.stack("dev", { realm: realm.name });
+    t.deepEqual((await shown(dev)).names, ["customer"]);
+
+    // As everywhere, Pulumi hides the text of a secret setting in all that it prints.
+    await stack.set("customerPassword", "customer");
+    const { names, output } = await shown(stack);
+    t.deepEqual(names, ["[secret]"]);
+    t.regex(
+      output,
+      /is its username, which anybody can guess, and Pulumi may hide that word in all that it prints/,
+    );
+
+    await stack.unset("customerPassword");
+    const tenants = [{ realm: realm.name, customerPassword: "customer" }];
+    await stack.set("tenants", JSON.stringify(tenants), "--secret");
+    t.deepEqual((await shown(stack)).names, ["customer"]);
+  },
+);
+
 const stackFile = (project: TestProject) => path.join(project.folder, "Pulumi.test.yaml");
