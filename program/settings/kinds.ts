@@ -1,6 +1,7 @@
 // What a setting's value may be. Our own checks rather than a schema library's: their errors name the key as the user
 // wrote it and what belongs there, and never show a value that may hold a password.
 import { addressShape, isAddress } from "../../components/address.ts";
+import { cxVersionShape } from "../../components/cx-version.ts";
 
 export interface Kind<T> {
   /** The type that Pulumi.yaml declares. */
@@ -15,6 +16,8 @@ export const text: Kind<string> = {
   shape: "a string, in quotes",
   accepts: (value) => typeof value === "string",
 };
+
+export const version: Kind<string> = { ...text, shape: cxVersionShape };
 
 export const address: Kind<string> = {
   type: "string",

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import { readSettings } from "./read.ts";
 
 const secretsAllowed = ["customerPassword", "tenants"].map((key) => `keycloak-apisix:${key}`);
@@ -144,7 +144,11 @@ const refused: [config: Record<string, string>, says: string][] = [
   ],
   [{ tenants: '["a"]' }, "tenants[0] must be an object with at least 'realm'."],
   [{ tenants: '[{ "client": "cim" }]' }, "tenants[0].realm is missing: the tenant's id."],
-  [{ tenants: '[{ "realm": "a", "cxVersion": 4.2 }]' }, "tenants[0].cxVersion must be a string, in quotes."],
+  [
+    { tenants: '[{ "realm": "a", "cxVersion": 4.1 }]' },
+    'tenants[0].cxVersion must be a string, in quotes, like "4.10": without them YAML reads 4.10 as 4.1.',
+  ],
+  [{ tenants: '[{ "realm": 4711 }]' }, "tenants[0].realm must be a string, in quotes."],
   [
     { tenants: '[{ "realm": "a" }, { "realm": "b", "maxConcurrentRequests": 5 }]' },
     "tenants[1] has an unknown key 'maxConcurrentRequests': a tenant takes realm, client, customer, " +
@@ -211,12 +215,41 @@ test.serial("elsewhere than on stack dev a password must be given, and as a secr
   t.notThrows(readSettings);
 });
 
-test.serial("a password in the clear is found beside an encrypted one", async (t) => {
+/** Where a test may write the stack's file. */
+async function stackFile(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), "stack-file-"));
   t.teardown(() => rm(folder, { recursive: true }));
   const file = path.join(folder, "Pulumi.production.yaml");
   process.env.PULUMI_OPTION_CONFIG_FILE = file;
   t.teardown(() => delete process.env.PULUMI_OPTION_CONFIG_FILE);
+  return file;
+}
+
+test.serial(
+  "a text that YAML takes for something else is refused, whatever Pulumi makes of it",
+  async (t) => {
+    const file = await stackFile(t);
+    for (const [key, written, text, says] of [
+      [
+        "cxVersion",
+        "4.10",
+        "4.1",
+        /^keycloak-apisix:cxVersion must be a string, in quotes, like "4\.10": without/,
+      ],
+      ["realm", "007", "7", /^keycloak-apisix:realm must be a string, in quotes\.$/],
+      ["gatewayScope", "true", "true", /^keycloak-apisix:gatewayScope must be a string, in quotes\.$/],
+    ] as const) {
+      await configure({ [key]: text });
+      await writeFile(file, `config:\n  keycloak-apisix:${key}: ${written}\n`);
+      t.throws(readSettings, { instanceOf: pulumi.RunError, message: says });
+      await writeFile(file, `config:\n  keycloak-apisix:${key}: "${text}"\n`);
+      t.notThrows(readSettings);
+    }
+  },
+);
+
+test.serial("a password in the clear is found beside an encrypted one", async (t) => {
+  const file = await stackFile(t);
   const tenants = ["a", "b"].map((realm) => ({ realm, customerPassword: `password of ${realm}` }));
   await configure({ tenants: JSON.stringify(tenants) }, { stack: "production" });
   const encrypted = { customerPassword: { secure: "v1:…" } };

@@ -88,8 +88,15 @@ function command(...args: string[]): string {
 function ofTopLevel<K extends Name>(name: K, config: pulumi.Config): Values[K] | undefined {
   // Not `config.getObject`, which prints values that it cannot parse: they may hold passwords.
   const given = config.get(name);
-  const value = given === undefined || rows[name].kind.type === "string" ? given : parsed(given);
-  return value === undefined || isEmpty(value) ? undefined : checked(name, name, value);
+  if (given === undefined) return undefined;
+  const value = rows[name].kind.type === "string" ? asWritten(name, given) : parsed(given);
+  return isEmpty(value) ? undefined : checked(name, name, value);
+}
+
+/** Pulumi turns into text what YAML takes for a number or a boolean. That may not be what was written: 4.10, 007. */
+function asWritten(name: Name, given: string): unknown {
+  const written = inStackFile(namespace, name);
+  return typeof written === "number" || typeof written === "boolean" ? written : given;
 }
 
 /** Text that is not JSON is returned as it is, and fails the check that follows. */

@@ -12,6 +12,7 @@ import {
   seconds,
   text,
   texts,
+  version,
 } from "./kinds.ts";
 
 interface Row<T = unknown> {
@@ -65,7 +66,7 @@ const table = {
       "Values for attributes of the realm's user profile (email, firstName, lastName, or its own).",
   },
   cxVersion: {
-    kind: text,
+    kind: version,
     default: undefined,
     otherwise: "newest",
     description:

@@ -81,6 +81,21 @@ const ofRealm: readonly BadInput[] = [
 const ofSettings: readonly BadInput[] = [
   { what: "an unknown cxVersion", config: { cxVersion: "banana" }, says: [/banana/, /4\.10\.1/] },
   {
+    what: "a cxVersion without quotes",
+    config: { cxVersion: 4.1 },
+    says: [/keycloak-apisix:cxVersion/, /in quotes, like "4\.10"/],
+  },
+  {
+    what: "what the CLI makes of it",
+    config: { cxVersion: "4.1" },
+    says: [/cxVersion "4\.1"/, /write "4\.10"/],
+  },
+  {
+    what: "a tenant's cxVersion without quotes",
+    config: { tenants: [{ realm: "a", cxVersion: 4.1 }] },
+    says: [/keycloak-apisix:tenants\[0\]\.cxVersion/, /in quotes, like "4\.10"/],
+  },
+  {
     what: "a setting that is not a boolean",
     config: { verifyToken: "perhaps" },
     says: [/verifyToken/, /perhaps/],
