@@ -1,6 +1,20 @@
 // The component: a user that an API client logs in as, and the proof that it gets a token.
 import * as pulumi from "@pulumi/pulumi";
-import { addressOf, passwordOf, requestsOf, requireConnection, textOr } from "./arguments.ts";
+import {
+  addressOf,
+  attributes,
+  checkedArguments,
+  flag,
+  input,
+  passwordOf,
+  requestsOf,
+  requireConnection,
+  required,
+  type Shapes,
+  text,
+  textOr,
+  texts,
+} from "./arguments.ts";
 import { onceItExists, resourcesIn } from "./pulumi-internals.ts";
 import { EnsuredResource } from "./resources/ensured.ts";
 import { Password } from "./resources/password.ts";
@@ -69,6 +83,25 @@ export interface ApiUserArgs {
   connection?: string;
 }
 
+const shapes: Shapes<Required<ApiUserArgs>> = {
+  realm: required(input(text)),
+  client: input(text),
+  username: required(input(text)),
+  password: { ...input(text), isSecret: true },
+  keepPassword: input(flag),
+  passwordNeededBy: text,
+  profile: input(attributes),
+  roles: texts,
+  ensuredRoles: texts,
+  verifyToken: flag,
+  gatewayScope: input(text),
+  verifyAfter: { words: "a list of resources", accepts: Array.isArray },
+  apisixDiscoveryBase: input(text),
+  tokenBase: input(text),
+  authorizedRequests: input(texts),
+  connection: text,
+};
+
 /**
  * A user that something other than a person logs in as: the customer of a web channel, a connector, a survey. User,
  * password and role mappings are each adopted if they exist and created if they do not. A real token proves the
@@ -89,20 +122,21 @@ export class ApiUser extends pulumi.ComponentResource {
    * @param name prefix of its children's names
    * @param args the settings
    * @param options Pulumi's options for any component
-   * @throws pulumi.ResourceError if the password is missing, an address or a request is none, or if the stack keeps Keycloak's
-   * credentials in plain text.
+   * @throws pulumi.ResourceError if an argument is not what its type says, the password is missing, an address or a
+   * request is none, or if the stack keeps Keycloak's credentials in plain text.
    */
   constructor(name: string, args: ApiUserArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("keycloak-apisix:index:ApiUser", name, {}, options);
-    requireConnection(this, args.connection);
-    const { roles, keepPassword: keep, passwordNeededBy: neededBy, gatewayScope } = args;
+    const settings = checkedArguments(this, args, shapes);
+    requireConnection(this, settings.connection);
+    const { roles, keepPassword: keep, passwordNeededBy: neededBy, gatewayScope } = settings;
     const common = {
-      realm: onceItExists(args.realm, options),
-      username: pulumi.output(args.username),
-      connection: args.connection || undefined,
+      realm: onceItExists(settings.realm, options),
+      username: pulumi.output(settings.username),
+      connection: settings.connection || undefined,
     };
-    const client = onceItExists(textOr("cim", args.client), options);
-    const password = passwordOf(this, "password", args.password);
+    const client = onceItExists(textOr("cim", settings.client), options);
+    const password = passwordOf(this, "password", settings.password);
     warnOfGuessablePassword(this, common.username, password);
 
     const earlier = resourcesIn(options.dependsOn);
@@ -110,7 +144,7 @@ export class ApiUser extends pulumi.ComponentResource {
       parent: this,
       dependsOn: earlier.apply((all) => [...all, ...dependsOn]),
     });
-    const user = new User(`${name}-user`, { ...common, profile: args.profile }, after());
+    const user = new User(`${name}-user`, { ...common, profile: settings.profile }, after());
     const ofUser = new Password(
       `${name}-password`,
       { ...common, password, client, keep, neededBy },
@@ -120,15 +154,15 @@ export class ApiUser extends pulumi.ComponentResource {
       roles &&
       new RoleMappings(
         `${name}-role-mappings`,
-        { ...common, roles: [...roles], ensured: [...(args.ensuredRoles ?? [])] },
+        { ...common, roles: [...roles], ensured: [...(settings.ensuredRoles ?? [])] },
         // The password carries the user's owner mark, so it comes first.
         after(user, ofUser),
       );
     const ensured = { user, password: ofUser, ...(mappings && { "role-mappings": mappings }) };
-    const { verifyAfter = [] } = args;
+    const { verifyAfter = [] } = settings;
     const proven = [...verifyAfter, ...Object.values(ensured)];
     const token =
-      args.verifyToken === false
+      settings.verifyToken === false
         ? undefined
         : new TokenCheck(
             `${name}-token`,
@@ -139,9 +173,9 @@ export class ApiUser extends pulumi.ComponentResource {
               keep,
               gatewayScope,
               roles: [...(roles ?? [])],
-              apisixDiscoveryBase: addressOf(this, "apisixDiscoveryBase", args.apisixDiscoveryBase),
-              tokenBase: addressOf(this, "tokenBase", args.tokenBase),
-              authorizedRequests: requestsOf(this, args.authorizedRequests),
+              apisixDiscoveryBase: addressOf(this, "apisixDiscoveryBase", settings.apisixDiscoveryBase),
+              tokenBase: addressOf(this, "tokenBase", settings.tokenBase),
+              authorizedRequests: requestsOf(this, settings.authorizedRequests),
               after: proven.flatMap((each) => (each instanceof EnsuredResource ? [each.changedAt] : [])),
             },
             after(...proven),

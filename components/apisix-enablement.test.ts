@@ -25,7 +25,7 @@ await pulumi.runtime.setMocks(
   "project",
   "stack",
 );
-const { ApisixEnablement } = await import("./index.ts");
+const { ApisixEnablement, ApiUser } = await import("./index.ts");
 
 const connector = { username: "connector", password: "its own", roles: ["admin", "default"] };
 const childrenOf = (name: string) =>
@@ -184,6 +184,56 @@ test.serial("a bad request is refused by name", (t) => {
       { instanceOf: pulumi.ResourceError, message: says },
     );
   }
+});
+
+test.serial("what an argument cannot be is refused by its type and, in JavaScript, by its name", (t) => {
+  let count = 0;
+  const refuses = (args: ConstructorParameters<typeof ApisixEnablement>[1], says: string) => {
+    count += 1;
+    const { message } = t.throws(() => new ApisixEnablement(`refused-${count}`, args), {
+      instanceOf: pulumi.ResourceError,
+    });
+    t.true(message.startsWith(says), `${message}, not ${says}`);
+  };
+  const pw = { realm: "r", customerPassword: "pw" };
+  // @ts-expect-error
+  refuses(undefined, "arguments are missing: give at least realm.");
+  // @ts-expect-error
+  refuses({}, "realm is empty or undefined: see where the program takes it from.");
+  // @ts-expect-error
+  refuses({ ...pw, realm: undefined }, "realm is empty or undefined: see where the program takes it from.");
+  // @ts-expect-error
+  refuses({ ...pw, realm: 4711 }, "realm must be a string.");
+  // @ts-expect-error
+  refuses({ ...pw, client: 5 }, "client must be a string.");
+  // @ts-expect-error
+  refuses({ ...pw, customerPassword: 12345 }, "customerPassword must be a string.");
+  // @ts-expect-error
+  refuses({ ...pw, customer: "false" }, "customer must be true or false.");
+  // @ts-expect-error
+  refuses({ ...pw, customer: pulumi.output(false) }, "customer must be known at once");
+  // @ts-expect-error
+  refuses({ ...pw, cxVersion: 4.1 }, 'cxVersion must be a string, in quotes, like "4.10": without them YAML');
+  // @ts-expect-error
+  refuses({ ...pw, customerProfile: "a@b" }, "customerProfile must be an object of attributes");
+  // @ts-expect-error
+  refuses({ ...pw, customerProfile: { email: 5 } }, "customerProfile must be an object of attributes");
+  // @ts-expect-error
+  refuses({ ...pw, authorizedRequests: "GET /x" }, "authorizedRequests must be a list of strings.");
+  // @ts-expect-error
+  refuses({ ...pw, accessTokenLifespan: "1800" }, "accessTokenLifespan must be a whole number of seconds.");
+  // @ts-expect-error
+  refuses({ ...pw, tokenBase: 5 }, "tokenBase must be a string.");
+  // @ts-expect-error
+  refuses({ ...pw, apiUsers: connector }, "apiUsers must be a list of objects, each with its username.");
+  // @ts-expect-error
+  refuses({ ...pw, apiUsers: "" }, "apiUsers must be a list of objects");
+  // @ts-expect-error
+  refuses({ ...pw, apiUsers: [{ password: "pw" }] }, "apiUsers must be a list of objects");
+  // @ts-expect-error
+  refuses({ ...pw, apiUsers: [{ ...connector, roles: "admin" }] }, "roles must be a list of strings.");
+  // @ts-expect-error
+  t.throws(() => new ApiUser("none"), { message: "arguments are missing: give at least realm, username." });
 });
 
 test.serial("an unknown cxVersion and a missing password are refused, and the error names them", (t) => {

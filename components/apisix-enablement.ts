@@ -4,8 +4,23 @@ import { ApiUser } from "./api-user.ts";
 import { authzKeycloakPlugin } from "./apisix/authz-keycloak.ts";
 import { openidConnectPlugin } from "./apisix/openid-connect.ts";
 import type { ApisixPlugins } from "./apisix/plugins.ts";
-import { addressOf, passwordOf, refuse, requestsOf, requireConnection, textOr } from "./arguments.ts";
-import { wantsRole } from "./cx-version.ts";
+import {
+  addressOf,
+  attributes,
+  checkedArguments,
+  flag,
+  input,
+  passwordOf,
+  refuse,
+  requestsOf,
+  requireConnection,
+  required,
+  type Shapes,
+  text,
+  textOr,
+  texts,
+} from "./arguments.ts";
+import { cxVersionShape, wantsRole } from "./cx-version.ts";
 import { Failure } from "./failure.ts";
 import { onceItExists } from "./pulumi-internals.ts";
 import { AudienceMapper } from "./resources/audience-mapper.ts";
@@ -111,6 +126,32 @@ export interface ApiUserOfRealm {
   profile?: pulumi.Input<Record<string, pulumi.Input<string>>>;
 }
 
+const shapes: Shapes<Required<ApisixEnablementArgs>> = {
+  realm: required(input(text)),
+  client: input(text),
+  customer: flag,
+  customerUsername: input(text),
+  customerPassword: { ...input(text), isSecret: true },
+  keepCustomerPassword: flag,
+  customerProfile: input(attributes),
+  cxVersion: { ...text, words: cxVersionShape },
+  verifyToken: flag,
+  gatewayScope: text,
+  accessTokenLifespan: {
+    words: "a whole number of seconds",
+    accepts: (value) => Number.isInteger(value) && Number(value) >= 0,
+  },
+  apiUsers: {
+    words: "a list of objects, each with its username",
+    accepts: (value) =>
+      Array.isArray(value) && value.every((user) => typeof user?.username === "string" && user.username),
+  },
+  apisixDiscoveryBase: input(text),
+  tokenBase: input(text),
+  authorizedRequests: input(texts),
+  connection: text,
+};
+
 /** Realm role that CX 4.10.1 and newer expect the customer to have. */
 const customerRole = "customer";
 /** The guide's role mappings: Keycloak's own two roles are mapped directly as well. */
@@ -150,43 +191,45 @@ export class ApisixEnablement extends pulumi.ComponentResource {
    * @param name prefix of its children's names; the realm's name is a good choice
    * @param args the settings
    * @param options Pulumi's options for any component, for example `aliases`
-   * @throws pulumi.ResourceError if `cxVersion` is not a version, `apisixDiscoveryBase` or `tokenBase` not an
-   * address, one of `authorizedRequests` no request, `customerPassword` missing, or if the stack keeps Keycloak's credentials in plain text.
+   * @throws pulumi.ResourceError if an argument is not what its type says, `cxVersion` not a version,
+   * `apisixDiscoveryBase` or `tokenBase` not an address, one of `authorizedRequests` no request, `customerPassword`
+   * missing, or if the stack keeps Keycloak's credentials in plain text.
    */
   constructor(name: string, args: ApisixEnablementArgs, options?: pulumi.ComponentResourceOptions) {
     super("keycloak-apisix:index:ApisixEnablement", name, {}, options);
-    const withCustomer = args.customer !== false;
-    const withRole = wantsRoleOf(this, args) && withCustomer;
-    requireConnection(this, args.connection);
-    const connection = args.connection || undefined;
+    const settings = checkedArguments(this, args, shapes);
+    const withCustomer = settings.customer !== false;
+    const withRole = wantsRoleOf(this, settings) && withCustomer;
+    requireConnection(this, settings.connection);
+    const connection = settings.connection || undefined;
     const target = {
-      realm: onceItExists(args.realm, options),
-      client: onceItExists(textOr("cim", args.client), options),
+      realm: onceItExists(settings.realm, options),
+      client: onceItExists(textOr("cim", settings.client), options),
       connection,
     };
     const { realm, client } = target;
-    const apisixDiscoveryBase = addressOf(this, "apisixDiscoveryBase", args.apisixDiscoveryBase);
-    const authorizedRequests = requestsOf(this, args.authorizedRequests);
+    const apisixDiscoveryBase = addressOf(this, "apisixDiscoveryBase", settings.apisixDiscoveryBase);
+    const authorizedRequests = requestsOf(this, settings.authorizedRequests);
     const child = { parent: this };
 
     const audience = new AudienceMapper(
       `${name}-audience`,
-      { ...target, gatewayScope: args.gatewayScope || undefined },
+      { ...target, gatewayScope: settings.gatewayScope || undefined },
       child,
     );
     const ofClient = {
       audience,
-      ...(args.gatewayScope && {
+      ...(settings.gatewayScope && {
         "gateway-scope": new GatewayScope(
           `${name}-gateway-scope`,
-          { ...target, scope: args.gatewayScope },
+          { ...target, scope: settings.gatewayScope },
           child,
         ),
       }),
-      ...(args.accessTokenLifespan && {
+      ...(settings.accessTokenLifespan && {
         "token-lifespan": new TokenLifespan(
           `${name}-token-lifespan`,
-          { ...target, seconds: args.accessTokenLifespan },
+          { ...target, seconds: settings.accessTokenLifespan },
           child,
         ),
       }),
@@ -196,8 +239,8 @@ export class ApisixEnablement extends pulumi.ComponentResource {
       : undefined;
     const common = {
       ...target,
-      verifyToken: args.verifyToken,
-      gatewayScope: args.gatewayScope || undefined,
+      verifyToken: settings.verifyToken,
+      gatewayScope: settings.gatewayScope || undefined,
       apisixDiscoveryBase,
     };
     const customer = withCustomer
@@ -205,13 +248,13 @@ export class ApisixEnablement extends pulumi.ComponentResource {
           name,
           {
             ...common,
-            username: textOr("customer", args.customerUsername),
-            password: passwordOf(this, "customerPassword", args.customerPassword),
-            keepPassword: args.keepCustomerPassword,
+            username: textOr("customer", settings.customerUsername),
+            password: passwordOf(this, "customerPassword", settings.customerPassword),
+            keepPassword: settings.keepCustomerPassword,
             passwordNeededBy: customersTokenFetcher(),
-            tokenBase: addressOf(this, "tokenBase", args.tokenBase),
+            tokenBase: addressOf(this, "tokenBase", settings.tokenBase),
             authorizedRequests,
-            profile: args.customerProfile,
+            profile: settings.customerProfile,
             roles: role && mappedRoles,
             ensuredRoles: [customerRole],
             verifyAfter: [...Object.values(ofClient), ...(role ? [role] : [])],
@@ -220,8 +263,8 @@ export class ApisixEnablement extends pulumi.ComponentResource {
           { parent: this, dependsOn: role },
         )
       : undefined;
-    if (withCustomer) refuseCustomerTwice(this, args);
-    const apiUsers = (args.apiUsers ?? []).map(
+    if (withCustomer) refuseCustomerTwice(this, settings);
+    const apiUsers = (settings.apiUsers ?? []).map(
       (user) =>
         [
           user.username,
@@ -260,7 +303,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
         .all([realm, client, audience.clientSecret, audience.server, apisixDiscoveryBase, authorizedRequests])
         .apply(([realmName, clientId, clientSecret, server, base = server, requests = []]): ApisixPlugins => {
           const source = { realm: realmName, client: clientId, keycloak: base };
-          const gatewayScope = args.gatewayScope || undefined;
+          const gatewayScope = settings.gatewayScope || undefined;
           const openidConnect = openidConnectPlugin({ ...source, clientSecret, gatewayScope });
           if (requests.length === 0) return { "openid-connect": openidConnect };
           if (clientSecret === undefined) return refuse(this, needsSecret(clientId, realmName));

@@ -21,6 +21,21 @@ export function onceItExists(
   return pulumi.all([output, source, awaited, above]).apply(([known]) => known);
 }
 
+/**
+ * The same output; but if it fails, Pulumi prints this error, rather than its own with a stack for each of the output's
+ * promises.
+ */
+export function orElse(
+  output: pulumi.Output<unknown>,
+  fail: (error: unknown) => never,
+): pulumi.Output<unknown> {
+  const { isKnown, isSecret } = output as pulumi.Output<unknown> & {
+    isKnown?: Promise<boolean>;
+    isSecret?: Promise<boolean>;
+  };
+  return pulumi.output(Promise.all([isKnown, isSecret]).then(() => output, fail));
+}
+
 /** The resources of an option `dependsOn`. */
 export function resourcesIn(
   dependsOn: pulumi.ResourceOptions["dependsOn"] = [],
