@@ -163,18 +163,21 @@ function lastOf(text: string): string {
 
 /** The lines of a plan in a fixed order, since the CLI's varies, and without settings that the reader knows. */
 function planOf(text: string): string {
-  const order = ["AudienceMapper", "RealmRole", "User", "Password", "RoleMappings", "TokenCheck"];
+  const order = ["AudienceMapper", "RealmRole", "ApiUser", "User", "Password", "RoleMappings", "TokenCheck"];
   const told = /^(plan|adopts|corrects|mapper|role|username)$/;
   const lines = linesWithout(text, /\[urn=|^\s*$|^Resources:|^ +\+ \d+ to create/).split("\n");
   const blocks: string[][] = [[]];
   let shown = true;
+  let depth = 0;
   for (const line of lines) {
     const plain = stripVTControlCharacters(line);
-    if (/^ *\+ /.test(plain)) {
+    const resource = /^( *)\+ /.exec(plain)?.[1];
+    if (resource !== undefined) {
       blocks.push([]);
       shown = true;
+      depth = resource.length + 4;
     }
-    const property = /^ {12}(\w+) *: /.exec(plain)?.[1];
+    const property = new RegExp(`^ {${depth}}(\\w+) *: `).exec(plain)?.[1];
     if (property) shown = told.test(property);
     if (shown) blocks.at(-1)?.push(line);
   }
