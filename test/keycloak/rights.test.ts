@@ -1,10 +1,10 @@
 // Which rights are enough: those of an admin of the whole server, or a few roles for a service account of the
 // realm. Each of these roles is shown to be needed, and all together to be enough.
-import { randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
-import { admin, server } from "../../rig/keycloak/realm.ts";
+import { server } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
-import { connection, Stack } from "../support/engine.ts";
+import { Stack } from "../support/engine.ts";
+import { LimitedAdmin } from "../support/limited-admin.ts";
 
 test.before(async () => {
   await sharedRealm();
@@ -15,42 +15,19 @@ const needed = ["manage-users", "manage-clients", "manage-realm"];
 /** Earlier releases show the credentials only to those who may change them. */
 const toWatch = [server.isFrom("22.0.0") ? "view-users" : "manage-users", "view-clients", "view-realm"];
 
-/** A connection as a service account of the realm that has these roles of the client realm-management. */
-async function serviceAccount(
+/** A connection with these rights, as a service account of the realm. */
+async function withRights(
   t: ExecutionContext,
   roles: readonly string[],
-): Promise<Record<string, string>> {
-  const realm = await sharedRealm();
-  const clientId = `deployer-${randomBytes(3).toString("hex")}`;
-  const secret = "the deployer's";
-  await realm.admin("POST", "/clients", {
-    clientId,
-    secret,
-    serviceAccountsEnabled: true,
-    publicClient: false,
-  });
-  const { id } = await realm.client(clientId);
-  t.teardown(() => realm.admin("DELETE", `/clients/${id}`));
-  const user = await realm.admin("GET", `/clients/${id}/service-account-user`);
-  const management = await realm.client("realm-management");
-  const all: { name: string }[] = await realm.admin("GET", `/clients/${management.id}/roles`);
-  await realm.admin(
-    "POST",
-    `/users/${user.id}/role-mappings/clients/${management.id}`,
-    all.filter(({ name }) => roles.includes(name)),
-  );
-  const { "keycloak:username": _user, "keycloak:password": _password, ...rest } = connection;
-  return {
-    ...rest,
-    "keycloak:realm": realm.name,
-    "keycloak:clientId": clientId,
-    "keycloak:clientSecret": secret,
-  };
+): Promise<Readonly<Record<string, string>>> {
+  const limited = await LimitedAdmin.create(await sharedRealm(), "the realm", roles);
+  t.teardown(() => limited.delete());
+  return limited.connection;
 }
 
 test.serial(`a service account with ${needed.join(", ")} can do everything`, async (t) => {
   const corner = await Corner.of(t);
-  const stack = new Stack(await serviceAccount(t, needed));
+  const stack = new Stack(await withRights(t, needed));
   const before = await corner.realm.snapshot();
   const program = [...corner.all(), corner.tokenCheck()];
   await stack.preview(...program);
@@ -77,7 +54,7 @@ for (const missing of needed) {
   test.serial(`without ${missing} it is refused, and the error names the role`, async (t) => {
     const corner = await Corner.of(t);
     const stack = new Stack(
-      await serviceAccount(
+      await withRights(
         t,
         needed.filter((role) => role !== missing),
       ),
@@ -92,7 +69,7 @@ test.serial(`${toWatch.join(", ")} are enough to watch for drift, but not to cha
   const corner = await Corner.of(t);
   const stack = new Stack();
   await stack.up(...corner.all(), corner.tokenCheck());
-  stack.config = await serviceAccount(t, toWatch);
+  stack.config = await withRights(t, toWatch);
   t.deepEqual(await stack.preview(...corner.all(), corner.tokenCheck()), []);
   await corner.changeUser({ emailVerified: false });
   await corner.changeMapper({ "id.token.claim": "false" });
@@ -115,7 +92,7 @@ test.serial(
     await stack.up(...corner.all());
     const before = await corner.realm.snapshot();
     const named = { message: /may not see all users .* client role 'view-users'/ };
-    stack.config = await serviceAccount(t, ["query-users", "manage-clients", "manage-realm"]);
+    stack.config = await withRights(t, ["query-users", "manage-clients", "manage-realm"]);
     const state = new Map(stack.state);
     await t.throwsAsync(stack.preview(...corner.all()), named);
     await t.throwsAsync(stack.refresh(), named);
@@ -135,7 +112,7 @@ test.serial(
     const corner = await Corner.of(t);
     const stack = new Stack();
     await stack.up(corner.audience());
-    stack.config = await serviceAccount(t, ["manage-users", "query-clients", "manage-realm"]);
+    stack.config = await withRights(t, ["manage-users", "query-clients", "manage-realm"]);
     const named = { message: /may not see all clients .* client role 'view-clients'/ };
     await t.throwsAsync(stack.preview(corner.audience()), named);
     await t.throwsAsync(stack.refresh(), named);
@@ -148,26 +125,9 @@ test.serial(
   "an admin in realm master without the realm role 'admin' needs only the same three roles",
   async (t) => {
     const corner = await Corner.of(t);
-    const username = `a-${randomBytes(4).toString("hex")}`;
-    await admin("POST", "/master/users", {
-      username,
-      enabled: true,
-      credentials: [{ type: "password", value: "the clerk's", temporary: false }],
-    });
-    const [{ id }] = await admin("GET", `/master/users?username=${username}&exact=true`);
-    t.teardown(() => admin("DELETE", `/master/users/${id}`));
-    const [management] = await admin("GET", `/master/clients?clientId=${corner.realm.name}-realm`);
-    const all: { name: string }[] = await admin("GET", `/master/clients/${management.id}/roles`);
-    await admin(
-      "POST",
-      `/master/users/${id}/role-mappings/clients/${management.id}`,
-      all.filter(({ name }) => needed.includes(name)),
-    );
-    const stack = new Stack({
-      ...connection,
-      "keycloak:username": username,
-      "keycloak:password": "the clerk's",
-    });
+    const limited = await LimitedAdmin.create(corner.realm, "master", needed);
+    t.teardown(() => limited.delete());
+    const stack = new Stack(limited.connection);
     await stack.up(...corner.all());
     t.deepEqual(await stack.preview(...corner.all()), []);
     await stack.destroy();
