@@ -260,12 +260,16 @@ export class Realm {
       this.#sees.add(what);
     } catch (error) {
       if (!(error instanceof Failure) || error.status !== 403) throw error;
-      const { username, clientId, adminRealm } = this.session.connection;
-      throw new Failure(
-        `'${username ?? clientId}' of realm '${adminRealm}' may not see all ${what} of realm '${this.name}' at ${this.server}, so it cannot be told whether one is missing: give it the client role '${toSee}' for realm '${this.name}' or, to change anything, '${toChange}'.`,
-        { status: 403, shared: true },
-      );
+      throw this.#mayNotSee(`all ${what}`, "whether one is missing", toSee, toChange);
     }
+  }
+
+  #mayNotSee(what: string, unknown: string, toSee: string, toChange: string): Failure {
+    const { username, clientId, adminRealm } = this.session.connection;
+    return new Failure(
+      `'${username ?? clientId}' of realm '${adminRealm}' may not see ${what} of realm '${this.name}' at ${this.server}, so it cannot be told ${unknown}: give it the client role '${toSee}' for realm '${this.name}' or, to change anything, '${toChange}'.`,
+      { status: 403, shared: true },
+    );
   }
 
   credentials(user: Pick<User, "id" | "username">): Promise<CredentialRepresentation[]> {
@@ -346,13 +350,18 @@ export class Realm {
     );
   }
 
-  /** The realm's own settings, as far as this admin may see them. */
+  /**
+   * The realm's own settings. Keycloak shows some of them to everybody who may see anything in the realm.
+   * @throws Failure that names the right to see all of them.
+   */
   settings(): Promise<RealmRepresentation> {
     return this.#once("realm", "settings", async () => {
       const settings = await this.#read("Reading the realm's settings", () =>
         this.admin.realms.findOne({ realm: this.name }),
       );
-      return settings ?? {};
+      if (settings?.id) return settings;
+      const unknown = "whether a failed login locks users, or an email address renames them";
+      throw this.#mayNotSee("the settings", unknown, "view-realm", "manage-realm");
     });
   }
 

@@ -1,7 +1,7 @@
 // Which rights are enough: those of an admin of the whole server, or a few roles for a service account of the
 // realm. Each of these roles is shown to be needed, and all together to be enough.
 import test, { type ExecutionContext } from "ava";
-import { server } from "../../rig/keycloak/realm.ts";
+import { locksOut, server, TestRealm } from "../../rig/keycloak/realm.ts";
 import { asBefore, Corner, configured, deleteRealm, sharedRealm, warned } from "../support/corner.ts";
 import { Stack } from "../support/engine.ts";
 import { LimitedAdmin } from "../support/limited-admin.ts";
@@ -19,8 +19,9 @@ const toWatch = [server.isFrom("22.0.0") ? "view-users" : "manage-users", "view-
 async function withRights(
   t: ExecutionContext,
   roles: readonly string[],
+  realm?: TestRealm,
 ): Promise<Readonly<Record<string, string>>> {
-  const limited = await LimitedAdmin.create(await sharedRealm(), "the realm", roles);
+  const limited = await LimitedAdmin.create(realm ?? (await sharedRealm()), "the realm", roles);
   t.teardown(() => limited.delete());
   return limited.connection;
 }
@@ -118,6 +119,23 @@ test.serial(
     await t.throwsAsync(stack.refresh(), named);
     await t.throwsAsync(stack.destroy(), named);
     t.truthy(await corner.mapper());
+  },
+);
+
+test.serial(
+  "who may not see the realm's settings is told so before a login that could lock the user",
+  async (t) => {
+    const realm = await TestRealm.create(locksOut);
+    t.teardown(() => realm.delete());
+    const corner = new Corner(realm);
+    await corner.setUp();
+    await realm.failLogins(corner.username, locksOut.failureFactor - 1);
+    const stack = new Stack(await withRights(t, ["manage-users", "manage-clients"], realm));
+    const kept = { keep: true, password: "not the one it has" };
+    await t.throwsAsync(stack.up(corner.password(kept), corner.tokenCheck({ ...kept, roles: [] })), {
+      message: /may not see the settings of realm .* client role 'view-realm'/,
+    });
+    t.is((await realm.failedLogins(corner.username)).numFailures, locksOut.failureFactor - 1);
   },
 );
 
