@@ -140,11 +140,15 @@ export class Realm {
     });
   }
 
-  /** All clients of the realm that this admin may see. */
+  /**
+   * All clients of the realm.
+   * @throws Failure that names the right if this admin may not see all of them.
+   */
   clients(): Promise<ClientRepresentation[]> {
-    return this.#once("client", "all", () =>
-      this.#read("Listing the clients", () => this.admin.clients.find({ realm: this.name })),
-    );
+    return this.#once("client", "all", async () => {
+      await this.mustSeeAllClients();
+      return this.#read("Listing the clients", () => this.admin.clients.find({ realm: this.name }));
+    });
   }
 
   /** Old releases (Keycloak 18) leave the secret out of the listing. */
@@ -255,13 +259,25 @@ export class Realm {
     request: () => Promise<unknown>,
   ): Promise<void> {
     if (this.#sees.has(what)) return;
+    const mayNotSee = this.#mayNotSee(`all ${what}`, "whether one is missing", toSee, toChange);
     try {
       await this.#read(`Reading whether all ${what} can be seen`, request);
-      this.#sees.add(what);
     } catch (error) {
-      if (!(error instanceof Failure) || error.status !== 403) throw error;
-      throw this.#mayNotSee(`all ${what}`, "whether one is missing", toSee, toChange);
+      throw error instanceof Failure && error.status === 403 ? mayNotSee : error;
     }
+    if (await this.#seesByPermission([toSee, toChange])) throw mayNotSee;
+    this.#sees.add(what);
+  }
+
+  /**
+   * Fine-grained permissions (Keycloak 26.2 and newer) may let an admin of the realm itself see all but some; these
+   * rights hide nothing. A lightweight token does not tell which rights the admin has.
+   */
+  async #seesByPermission(rights: readonly string[]): Promise<boolean> {
+    if (this.session.connection.adminRealm !== this.name) return false;
+    const has = this.session.rolesOfClient("realm-management");
+    if (!has || rights.some((right) => has.includes(right))) return false;
+    return (await this.settings()).adminPermissionsEnabled === true;
   }
 
   #mayNotSee(what: string, unknown: string, toSee: string, toChange: string): Failure {
@@ -442,7 +458,6 @@ export class Realm {
   }
 
   async #clientMissing(clientId: string): Promise<Failure> {
-    await this.mustSeeAllClients();
     const others = await this.clients();
     const names = others.flatMap((client) => client.clientId ?? []);
     return this.#missing(

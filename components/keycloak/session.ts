@@ -10,7 +10,7 @@ import { Failure, hasMeaning } from "../failure.ts";
 import { type Connection, riskOf } from "./connection.ts";
 import { failureOf, isRedirect, networkCause, TemporaryFailure, temporaryStatus } from "./failures.ts";
 import { pause, Retry } from "./retry.ts";
-import { claimsOf, parsed } from "./tokens.ts";
+import { claimsOf, parsed, rolesIn } from "./tokens.ts";
 
 /** Milliseconds that an unclear write gets to take effect before anything is checked. */
 const beforeLooking = 500;
@@ -77,6 +77,13 @@ export class KeycloakSession {
       () => undefined,
     );
     return this.#release;
+  }
+
+  /** The admin's roles of a client of its realm; undefined if the token names no roles of clients. */
+  rolesOfClient(clientId: string): string[] | undefined {
+    const { resource_access: access } = claimsOf(this.#token?.value ?? "");
+    if (typeof access !== "object" || access === null) return undefined;
+    return rolesIn(new Map(Object.entries(access)).get(clientId)) ?? [];
   }
 
   /** Reads; `attempt` completes "… failed: ". */

@@ -134,7 +134,6 @@ async function scopeNamed(realm: Realm, name: string): Promise<Scope | undefined
 
 /** Who else has the scope or will get it, in words. */
 async function othersWith(realm: Realm, { client, scope }: GatewayScopeInputs): Promise<string | undefined> {
-  await realm.mustSeeAllClients();
   const others = (await realm.clients()).filter(
     ({ clientId, defaultClientScopes = [], optionalClientScopes = [] }) =>
       clientId !== client && [...defaultClientScopes, ...optionalClientScopes].includes(scope),

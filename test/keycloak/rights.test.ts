@@ -122,6 +122,43 @@ test.serial(
   },
 );
 
+const hasPermissions = server.isFrom("26.2.0");
+for (const who of ["this admin may not", "another one may"]) {
+  (hasPermissions ? test.serial : test.skip)(
+    `what a permission says ${who} see is never missing, and the error names the right`,
+    async (t) => {
+      const realm = await TestRealm.create();
+      t.teardown(() => realm.delete());
+      const corner = new Corner(realm);
+      const stack = new Stack();
+      await stack.up(corner.audience(), corner.customer());
+      const rights = ["query-users", "query-clients", "manage-realm"];
+      const admin = await LimitedAdmin.create(realm, "the realm", rights);
+      const another = await LimitedAdmin.create(realm, "the realm");
+      for (const [type, { id }] of [
+        ["Clients", await realm.client()],
+        ["Users", await corner.user()],
+      ] as const) {
+        await admin.permit(type, ["view", "manage"], []);
+        if (who === "another one may") await another.permit(type, ["view"], [id]);
+        else await admin.permit(type, ["view"], [id], "NEGATIVE");
+      }
+      stack.config = admin.connection;
+      const ofClient = { message: /may not see all clients .* client role 'view-clients'/ };
+      await t.throwsAsync(stack.preview(corner.audience()), ofClient);
+      await t.throwsAsync(stack.refresh(), ofClient);
+      stack.state.delete("user");
+      await t.throwsAsync(stack.destroy(), ofClient);
+      t.deepEqual([...stack.state.keys()], ["audience"]);
+      t.truthy(await corner.mapper());
+      const fresh = new Stack(admin.connection);
+      await t.throwsAsync(fresh.preview(corner.customer()), {
+        message: /may not see all users .* client role 'view-users'|lacks the rights: .* 'manage-users'/,
+      });
+    },
+  );
+}
+
 test.serial(
   "who may not see the realm's settings is told so before a login that could lock the user",
   async (t) => {

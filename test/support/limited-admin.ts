@@ -74,15 +74,21 @@ export class LimitedAdmin {
   /**
    * Gives it fine-grained permissions, which add to its rights (Keycloak 26.2 and newer).
    * @param ids of the objects; none means all
+   * @param logic who is meant: it, or everybody else
    */
-  async permit(resourceType: "Users" | "Clients", scopes: readonly string[], ids: readonly string[]) {
+  async permit(
+    resourceType: "Users" | "Clients",
+    scopes: readonly string[],
+    ids: readonly string[],
+    logic: "POSITIVE" | "NEGATIVE" = "POSITIVE",
+  ): Promise<void> {
     const realm = this.#realm;
     await realm.admin("PUT", "", { adminPermissionsEnabled: true });
     this.#takeBack.push(() => realm.admin("PUT", "", { adminPermissionsEnabled: false }));
     const { id } = await realm.client("admin-permissions");
     const base = `/clients/${id}/authz/resource-server`;
     const name = randomBytes(4).toString("hex");
-    const policy = await realm.admin("POST", `${base}/policy/user`, { name, users: [this.#id] });
+    const policy = await realm.admin("POST", `${base}/policy/user`, { name, logic, users: [this.#id] });
     await realm.admin("POST", `${base}/permission/scope`, {
       name: `may ${name}`,
       resourceType,
