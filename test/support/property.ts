@@ -24,14 +24,6 @@ export async function holdsForAll<T>(
     tried += 1;
     await property(value).catch((error: Error) => {
       reason = error.message;
-      if (process.env.TEST_GO_ON)
-        return console.log(
-          `FAILED ${tried}: ${reason}\nSTACK ${error.stack
-            ?.split("\n")
-            .filter((l) => l.includes("/test/") || l.includes("/rig/"))
-            .slice(0, 3)
-            .join("|")}\nCASE ${fc.stringify(value)}\n`,
-        );
       throw error;
     });
   });
