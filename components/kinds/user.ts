@@ -68,8 +68,9 @@ export const user: ObjectKind<UserInputs, Live, Realm> = {
     const written = Object.keys(differing(is, wanted));
     await refuseRename(realm, username, wanted.email ?? live?.user.email, written);
     if (live) await refuseReadOnly(realm, live.user, written);
-    if (wanted.email !== is.email && (profile.email || email))
-      await refuseEmailOfAnother(realm, username, wanted.email, live?.id);
+    // Nobody has the one that a new user gets for the profile's sake.
+    if (wanted.email !== is.email && (live || profile.email || email))
+      await refuseEmailOfAnother(realm, username, wanted.email, live?.id, !profile.email && !email);
     return wanted;
   },
   // Profile values stay out of the message: they are personal data, and may be configured as secrets.
@@ -167,10 +168,15 @@ async function refuseEmailOfAnother(
   username: string,
   email: string | undefined,
   id: string | undefined,
+  isDefault: boolean,
 ): Promise<void> {
   if (email === undefined) return;
   const other = (await realm.usersWithEmail(email)).find((user) => user.id !== id);
   if (!other || (await realm.settings()).duplicateEmailsAllowed) return;
+  if (isDefault)
+    throw new Failure(
+      `User '${username}' in realm '${realm.name}' cannot have the email address '${email}' that it would get because the realm's user profile requires one: user '${other.username}' has it; configure another one (config: customerProfile), or take it from '${other.username}'.`,
+    );
   throw new Failure(
     `User '${username}' in realm '${realm.name}' cannot have the configured email address: user '${other.username}' has it; configure another one (config: customerProfile). If '${other.username}' is this user's earlier name in this stack, leave the email address out for one 'up': that deletes the earlier user, and the next one may have it.`,
   );

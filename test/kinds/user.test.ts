@@ -518,6 +518,22 @@ test.serial(
   },
 );
 
+withProfile("so is the one that a user would get because the profile requires it", async (t) => {
+  const corner = await Corner.of(t);
+  const { realm, username } = corner;
+  await new Stack().up(corner.customer());
+  const { email } = await corner.user();
+  await corner.deleteUser();
+  const other = `${username}-other`;
+  await corner.makeUser({ username: other, email });
+  t.teardown(async () => realm.admin("DELETE", `/users/${(await realm.user(other)).id}`));
+  // Without an email address, as an import may leave a user.
+  const users = [{ username, enabled: true, emailVerified: true, firstName: "By", lastName: "Hand" }];
+  await realm.admin("POST", "/partialImport", { ifResourceExists: "FAIL", users });
+  const message = new RegExp(`cannot have the email address .* requires one: user '${other}' has it`);
+  await t.throwsAsync(new Stack().preview(corner.customer()), { message });
+});
+
 const refused: Readonly<Record<string, RegExp>> = {
   enabled: /'enabled' is not an attribute of the user profile/,
   username: /'username' is not an attribute/,
