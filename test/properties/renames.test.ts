@@ -129,8 +129,15 @@ async function leftToOthers(built: Built, stack: Stack, names: Names): Promise<v
   const free = await released(built, names);
   await stack.destroy();
   const after = await built.snapshot();
-  for (const { attributes } of after.users) for (const name of built.irrevocable) delete attributes?.[name];
-  expectNothing(harm(before, after, free), "after destroy");
+  expectNothing(harm(revocable(before, built), revocable(after, built), free), "after destroy");
+}
+
+function revocable(snapshot: Representation, { irrevocable }: Built): Representation {
+  const users = snapshot.users.map((user: Representation) => {
+    const kept = Object.entries(user.attributes ?? {}).filter(([name]) => !irrevocable.includes(name));
+    return { ...user, attributes: Object.fromEntries(kept) };
+  });
+  return { ...snapshot, users };
 }
 
 /** The program has followed: all is as if nobody had renamed anything. */

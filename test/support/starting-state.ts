@@ -411,7 +411,8 @@ export class Built {
     if (what === "user")
       await importUser(this.realm, {
         username: this.username,
-        email: this.state.realm === ofMail ? this.username : undefined,
+        // The renamed one has kept the address that this one would get.
+        email: this.state.realm === ofMail ? this.username : `new-${this.#suffix}@example.org`,
         enabled: true,
       });
   }
