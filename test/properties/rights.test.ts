@@ -8,7 +8,7 @@ import { warned } from "../support/corner.ts";
 import { type Declared, Stack } from "../support/engine.ts";
 import { differences } from "../support/given.ts";
 import { homes, LimitedAdmin } from "../support/limited-admin.ts";
-import { comparable, withoutOurs } from "../support/ours.ts";
+import { comparable, withoutOurs, withUser } from "../support/ours.ts";
 import { expectNothing, holdsForAll, runsOr, seed } from "../support/property.ts";
 import {
   bystander,
@@ -154,13 +154,17 @@ async function staysWithinLimits(built: Built, admin: LimitedAdmin, limits: Limi
   await sameAsFull(admin, stack, limits.refresh, (each) => each.refresh(), "refresh");
   expectNothing(await admin.written(), "what refresh wrote");
 
+  const isLockedForGood = limits.isSetUp && limits.locked && (await built.user())?.enabled === false;
   warned();
   await attempted(admin, limits.destroy, () => stack.destroy(), { afterFailure: untouched });
   const said = warned().join("\n");
   await untouched();
   if (limits.isSetUp && (renamed || limits.changed.length > 0)) return expectNamed(built, said, renamed);
+  const expectedEnd = isLockedForGood
+    ? withUser(pristine, built, (user) => ({ ...user, enabled: false }))
+    : pristine;
   const after = await built.snapshot();
-  const left = differences(comparable(pristine, built), comparable(after, built));
+  const left = differences(comparable(expectedEnd, built), comparable(after, built));
   expectNothing(left.length > 0 ? [...left, said] : [], "after destroy");
 }
 
