@@ -1,5 +1,9 @@
 // What `npm start` prints at the end. It never prints a secret.
 
+import path from "node:path";
+import { adminPasswordFile, adminUser, basePath } from "../../rig/keycloak/local.ts";
+import { root } from "../../rig/machine/folders.ts";
+
 interface Enablement {
   realm: string;
   client: string;
@@ -8,14 +12,21 @@ interface Enablement {
   token: { issuer: string; audiences: string[]; roles: string[] } | null;
 }
 
-/** @param version that KEYCLOAK_VERSION asked for: without it, the commands would mean the pinned release's stack */
+interface Server {
+  /** Without the base path. */
+  url: string;
+  /** That KEYCLOAK_VERSION asked for: without it, the commands would mean the pinned release's stack. */
+  version: string | undefined;
+}
+
 export function summary(
   { enablements = {} }: { enablements?: Record<string, Enablement> },
-  version: string | undefined,
+  { url, version }: Server,
 ): string {
   const npm = version ? `KEYCLOAK_VERSION=${version} npm` : "npm";
   const list = (items: string[]) => items.join(", ") || "nothing";
-  const realms = Object.values(enablements).map(({ realm, client, adopted, token }) => {
+  const all = Object.values(enablements);
+  const realms = all.map(({ realm, client, adopted, token }) => {
     const children = Object.keys(adopted);
     return `
 Realm ${realm}, client ${client}
@@ -29,13 +40,19 @@ ${
     : "  token     not verified, because `verifyToken` is false"
 }`;
   });
+  const consoles = all.map(({ realm }) => `${url}${basePath}/admin/master/console/#/${realm}`);
   return `${realms.join("\n")}
 
-The APISIX plugin configuration (openid-connect, with the client's secret):
-  ${npm} run --silent pulumi -- stack output apisixYaml --stack dev --show-secrets
+Look around
+  console   ${consoles.join("\n            ")}
+  log in    as ${adminUser}, with the password in this file:
+            cat ${path.relative(root, adminPasswordFile())}
+  APISIX    what stands under a route's plugins, with the client's secret:
+            ${npm} run --silent pulumi -- stack output apisixYaml --stack dev --show-secrets
 
 Try next
-  see drift   ${npm} run drift -- --stack dev
-  change      ${npm} run pulumi -- config set customerUsername visitor --stack dev && ${npm} start
-  stop        npm stop`;
+  break     ${npm} run break
+  see it    ${npm} run drift -- --stack dev
+  repair    ${npm} start
+  stop      npm stop`;
 }

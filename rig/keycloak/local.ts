@@ -22,7 +22,8 @@ import {
 
 export const adminUser = "admin";
 export const basePath = "/auth";
-export const adminPassword = () => readSecret(path.join(home(), "admin-password"));
+export const adminPasswordFile = () => path.join(home(), "admin-password");
+export const adminPassword = () => readSecret(adminPasswordFile());
 
 /** The release that KEYCLOAK_VERSION asks for. Default: the pinned one. */
 export function localVersion(): string {
