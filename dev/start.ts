@@ -11,6 +11,16 @@ const abort = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
   process.on(signal, () => abort.abort(new Error("Stopped.")));
 
+/** Not even by a variable that is left in the shell does stack `dev` create its realm on somebody's server. */
+function refuseOtherServers(): void {
+  const names = ["URL", "USER", "PASSWORD", "CLIENT_ID", "CLIENT_SECRET"].map((name) => `KEYCLOAK_${name}`);
+  const given = names.find((name) => process.env[name]);
+  if (!given) return;
+  throw new Error(
+    `${given} is set, but npm start brings a Keycloak of its own: unset ${given}. To prepare a realm on your own server, see docs/production.md.`,
+  );
+}
+
 let url = "";
 let diagnostics: string[] = [];
 
@@ -32,6 +42,7 @@ async function pulumi(args: string[], show: (line: string) => void = () => {}): 
 }
 
 try {
+  refuseOtherServers();
   await runSteps([
     ...engineSteps,
     {

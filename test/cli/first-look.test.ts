@@ -8,6 +8,7 @@ import { execa } from "execa";
 import { withoutPasswords } from "../../rig/keycloak/by-hand.ts";
 import { TestRealm } from "../../rig/keycloak/realm.ts";
 import { copyClone } from "../../rig/machine/clone.ts";
+import { root } from "../../rig/machine/folders.ts";
 import { neutralEnvironment } from "../../rig/pulumi/environment.ts";
 import { sameRealm, withoutMarks } from "../support/given.ts";
 
@@ -17,6 +18,17 @@ function environment(): Record<string, string | undefined> {
   const { KEYCLOAK_APISIX_TEST_RUN } = process.env;
   return { ...Object.fromEntries(others), KEYCLOAK_APISIX_TEST_RUN };
 }
+
+test("npm start never means another server, whatever the shell has set", async (t) => {
+  for (const name of ["KEYCLOAK_URL", "KEYCLOAK_CLIENT_SECRET"]) {
+    const env = { ...environment(), [name]: "https://cx.example.com" };
+    const options = { cwd: root, env, extendEnv: false, all: true, reject: false } as const;
+    const { exitCode, all } = await execa("npm", ["start"], options);
+    t.is(exitCode, 1, all);
+    t.regex(all, new RegExp(`${name} is set.*unset ${name}`));
+    t.notRegex(all, /Keycloak at|pulumi up/);
+  }
+});
 
 test("after npm start there is something to see, and each printed command runs as printed", async (t) => {
   const folder = await realpath(await mkdtemp(path.join(tmpdir(), "first-look-")));
