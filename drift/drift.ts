@@ -2,7 +2,7 @@
 // stdout, the verdict is the exit code. It changes nothing, neither in Keycloak nor in the state.
 
 import { parseArgs } from "node:util";
-import { readConnection } from "../components/keycloak/connection.ts";
+import { readServer } from "../components/keycloak/connection.ts";
 import { failWith } from "../rig/console/steps.ts";
 import { builtPluginWarning, ensureEngine, ensureKeycloakPlugin } from "../rig/pulumi/engine.ts";
 import { localEnvironment } from "../rig/pulumi/environment.ts";
@@ -136,7 +136,7 @@ async function watch(stack: string, refresh: boolean): Promise<StackReport> {
     refreshed: refreshed?.steps,
     serverOf: (connection) => {
       try {
-        return readConnection(connection ?? "keycloak", (key) => plain.config[key], environment).server;
+        return readServer(connection ?? "keycloak", (key) => plain.config[key], environment);
       } catch {
         return undefined;
       }

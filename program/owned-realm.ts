@@ -2,6 +2,7 @@
 // with its realm import.
 import * as keycloak from "@pulumi/keycloak";
 import * as pulumi from "@pulumi/pulumi";
+import { defaultNamespace, readConnection } from "../components/keycloak/connection.ts";
 import { isDevStack } from "./dev-stack.ts";
 
 /** Creates realm and client, and returns the outputs that the component takes. */
@@ -9,6 +10,7 @@ export function createRealm(
   realmName: string,
   clientId: string,
 ): { realm: pulumi.Output<string>; client: pulumi.Output<string> } {
+  refuseBadConnection();
   const protect = !isDevStack();
   const realm = new keycloak.Realm(realmName, { realm: realmName, enabled: true }, { protect });
   const client = new keycloak.openid.Client(
@@ -23,6 +25,16 @@ export function createRealm(
     { protect },
   );
   return { realm: realm.realm, client: client.clientId };
+}
+
+/** @pulumi/keycloak takes the configuration's account where the environment gives another one. */
+function refuseBadConnection(): void {
+  const config = pulumi.runtime.allConfig();
+  try {
+    readConnection(defaultNamespace, (key) => config[key], process.env);
+  } catch (error) {
+    throw new pulumi.RunError(error instanceof Error ? error.message : `${error}`);
+  }
 }
 
 /**

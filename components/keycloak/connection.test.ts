@@ -20,6 +20,41 @@ test("configuration takes precedence over the environment, and either is enough"
   t.is(read({ "keycloak:url": "https://b" }, env).server, "https://b/auth");
 });
 
+const url = { "keycloak:url": "https://cx" };
+const writer = { ...url, "keycloak:clientId": "writer", "keycloak:clientSecret": "w" };
+const reader = { KEYCLOAK_CLIENT_ID: "reader", KEYCLOAK_CLIENT_SECRET: "r" };
+
+test("an account comes as a whole from one place: two are refused, whatever their keys", (t) => {
+  const refused = (config: Record<string, string>, env: Record<string, string>, ...names: string[]) => {
+    const { message } = t.throws(() => read(config, env));
+    t.regex(message, /^Two accounts for Keycloak at https:\/\/cx: /);
+    for (const name of names) t.true(message.includes(name), message);
+    return message;
+  };
+  refused(writer, reader, "keycloak:clientId out of", "KEYCLOAK_CLIENT_ID out of");
+  refused(writer, { KEYCLOAK_CLIENT_SECRET: "r" }, "keycloak:clientSecret", "KEYCLOAK_CLIENT_SECRET");
+  refused(
+    writer,
+    { KEYCLOAK_USER: "u", KEYCLOAK_PASSWORD: "p" },
+    "keycloak:clientSecret",
+    "KEYCLOAK_PASSWORD",
+  );
+  const user = { ...url, "keycloak:username": "u", "keycloak:password": "p" };
+  refused(user, reader, "keycloak:password", "KEYCLOAK_CLIENT_SECRET");
+  refused({ ...writer, "keycloak:realm": "a" }, { KEYCLOAK_REALM: "b" }, "keycloak:realm", "KEYCLOAK_REALM");
+});
+
+test("name and secret may come from two places, and the same account may be in both", (t) => {
+  t.is(read({ ...url, "keycloak:clientId": "writer" }, { KEYCLOAK_CLIENT_SECRET: "w" }).clientSecret, "w");
+  t.is(read({ ...url, "keycloak:username": "u" }, { KEYCLOAK_PASSWORD: "p" }).password, "p");
+  t.is(read({ ...url, "keycloak:realm": "a" }, reader).clientId, "reader");
+  t.is(read(writer, { KEYCLOAK_CLIENT_ID: "writer", KEYCLOAK_CLIENT_SECRET: "w" }).clientId, "writer");
+});
+
+test("an empty setting hides the environment's", (t) => {
+  t.is(read({ ...writer, "keycloak:basePath": "" }, { KEYCLOAK_BASE_PATH: "/auth" }).server, "https://cx");
+});
+
 test("another namespace has variables of its own: credentials never go to another server", (t) => {
   const env = {
     KEYCLOAK_URL: "http://a",
@@ -34,7 +69,6 @@ test("the error names what is missing or malformed", (t) => {
   t.throws(() => read({}), { message: /keycloak:url/ });
   t.throws(() => read({ "keycloak:url": "nonsense" }), { message: /not an address/ });
   t.throws(() => read({ "keycloak:url": "ftp://x" }), { message: /http/ });
-  const url = { "keycloak:url": "http://x" };
   t.throws(() => read({ ...url, "keycloak:username": "u" }), {
     message:
       /keycloak:password in the stack's configuration as a secret, or KEYCLOAK_PASSWORD in the environment\.$/,

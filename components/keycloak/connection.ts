@@ -47,30 +47,78 @@ function environmentVariable(namespace: string, key: string): string | undefined
   return name && `${namespace.replace(/[^A-Za-z0-9]+/g, "_").toUpperCase()}_${name}`;
 }
 
-/**
- * Reads a connection.
- * @throws Failure naming the key that is missing or malformed.
- */
-export function readConnection(
-  namespace: string,
-  config: ReadConfig,
-  environment: Readonly<Record<string, string | undefined>>,
-): Connection {
-  const value = (key: string) => {
-    const found = config(`${namespace}:${key}`) ?? environment[environmentVariable(namespace, key) ?? ""];
-    return found === undefined || found === "" ? undefined : found;
-  };
-  const orSet = (key: string, how = "") =>
-    `set ${namespace}:${key} in the stack's configuration${how}, or ${environmentVariable(namespace, key)} in the environment`;
+type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Reads keys of one namespace, from either place or from both. */
+function sources(namespace: string, config: ReadConfig, environment: Environment) {
+  const configured = (key: string) => config(`${namespace}:${key}`);
+  const inEnvironment = (key: string) => environment[environmentVariable(namespace, key) ?? ""];
+  return {
+    configured: (key: string) => configured(key) || undefined,
+    inEnvironment: (key: string) => inEnvironment(key) || undefined,
+    /** The configuration wins, even with an empty value. */
+    value: (key: string) => (configured(key) ?? inEnvironment(key)) || undefined,
+  };
+}
+
+const secretKeys = ["clientSecret", "password"];
+const accountKeys = ["clientId", "username", ...secretKeys];
+
+/** Does the configuration or the environment say who logs in? */
+export function namesAccount(config: ReadConfig, environment: Environment): boolean {
+  return accountKeys.some(sources(defaultNamespace, config, environment).value);
+}
+
+/**
+ * The server's address.
+ * @throws Failure if it is missing or malformed.
+ */
+export function readServer(namespace: string, config: ReadConfig, environment: Environment): string {
+  const { value } = sources(namespace, config, environment);
   const url = value("url");
   if (!url) {
-    throw new Failure(`No Keycloak address: ${orSet("url")}, for example to https://keycloak.example.com.`, {
-      shared: true,
-    });
+    throw new Failure(
+      `No Keycloak address: ${orSet(namespace, "url")}, for example to https://keycloak.example.com.`,
+      { shared: true },
+    );
   }
-  const basePath = value("basePath") ?? "";
-  const server = parseServer(namespace, url, basePath);
+  return parseServer(namespace, url, value("basePath") ?? "");
+}
+
+/**
+ * Whoever is given an account uses that one: the environment's is neither replaced by the configuration's, which is what
+ * @pulumi/keycloak does, nor completed with it.
+ */
+function refuseTwoAccounts(
+  namespace: string,
+  server: string,
+  { configured, inEnvironment }: ReturnType<typeof sources>,
+): void {
+  const differs = (key: string) => {
+    const [one, other] = [configured(key), inEnvironment(key)];
+    return one !== undefined && other !== undefined && one !== other;
+  };
+  const key = ["realm", ...accountKeys].find(differs);
+  const ours = key ?? secretKeys.find(configured);
+  const theirs = key ?? secretKeys.find((secret) => !configured(secret) && inEnvironment(secret));
+  if (!ours || !theirs) return;
+  const name = `${namespace}:${ours}`;
+  const variable = environmentVariable(namespace, theirs);
+  throw new Failure(
+    `Two accounts for Keycloak at ${server}: the stack's configuration sets ${name}, and the environment another one's ${variable}. Take ${name} out of the configuration, or ${variable} out of the environment. If the configuration no longer sets it, the last up recorded it: run this command with --run-program.`,
+    { shared: true },
+  );
+}
+
+/**
+ * Reads a connection.
+ * @throws Failure naming the key that is missing or malformed, or the keys of two accounts.
+ */
+export function readConnection(namespace: string, config: ReadConfig, environment: Environment): Connection {
+  const from = sources(namespace, config, environment);
+  const { value } = from;
+  const server = readServer(namespace, config, environment);
+  refuseTwoAccounts(namespace, server, from);
 
   const username = value("username");
   const password = value("password");
@@ -78,7 +126,7 @@ export function readConnection(
   const clientId = value("clientId") ?? (username ? "admin-cli" : undefined);
   if (!clientId || (username ? !password : !clientSecret)) {
     const what = username
-      ? `The password of admin '${username}' is missing: ${orSet("password", " as a secret")}`
+      ? `The password of admin '${username}' is missing: ${orSet(namespace, "password", " as a secret")}`
       : `No admin credentials for Keycloak at ${server}: set ${namespace}:username and ${namespace}:password, or ${namespace}:clientId and ${namespace}:clientSecret (environment: ${environmentVariable(namespace, "username")}, …)`;
     throw new Failure(`${what}.`, { shared: true });
   }
@@ -109,6 +157,9 @@ export function readConnection(
     tlsInsecureSkipVerify: value("tlsInsecureSkipVerify") === "true",
   };
 }
+
+const orSet = (namespace: string, key: string, how = "") =>
+  `set ${namespace}:${key} in the stack's configuration${how}, or ${environmentVariable(namespace, key)} in the environment`;
 
 /** What everybody on the way can read or take, as a warning; undefined if nothing. */
 export function riskOf({ namespace, server, tlsInsecureSkipVerify }: Connection): string | undefined {

@@ -5,6 +5,7 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { execa } from "execa";
+import { namesAccount } from "../../components/keycloak/connection.ts";
 import { adminPassword, adminUser, basePath, localFolder, localKeycloakUrl } from "../keycloak/local.ts";
 import { compileCache, local, root, secretFile } from "../machine/folders.ts";
 import { engineBin, keycloakPluginFolder, pulumi } from "./engine.ts";
@@ -32,10 +33,15 @@ export async function localEnvironment(args: string[]): Promise<Environment> {
     PATH: await toolPath(),
   };
   // Whoever names another server also names its credentials: the local base path and admin are not for it.
-  if (given.KEYCLOAK_URL || !(await staysLocal(args, environment))) return environment;
+  const config = given.KEYCLOAK_URL ? undefined : await configOnLocal(args, environment);
+  if (!config) return environment;
+  const server = { KEYCLOAK_URL: await localKeycloakUrl(), KEYCLOAK_BASE_PATH: basePath };
+  // Nor does a command that was given an account use another one.
+  if (namesAccount((key) => config[key] && (config[key].value ?? "encrypted"), given)) {
+    return { ...server, ...environment };
+  }
   return {
-    KEYCLOAK_URL: await localKeycloakUrl(),
-    KEYCLOAK_BASE_PATH: basePath,
+    ...server,
     KEYCLOAK_CLIENT_ID: "admin-cli",
     KEYCLOAK_USER: adminUser,
     KEYCLOAK_PASSWORD: await adminPassword(),
@@ -43,13 +49,16 @@ export async function localEnvironment(args: string[]): Promise<Environment> {
   };
 }
 
+/** As the CLI prints it: an encrypted setting has no value. */
+type Config = Record<string, { value?: string }>;
+
 /**
- * Does the command talk to no Keycloak but the local one? Both the configuration and, for `destroy` and `refresh`, the
- * connection recorded in the state may name another. The CLI is asked, because it knows which stack is selected and where
- * its configuration is. If it cannot say, the answer is no.
+ * The stack's configuration, if the command talks to no Keycloak but the local one. Both the configuration and, for
+ * `destroy` and `refresh`, the connection recorded in the state may name another. The CLI is asked, because it knows which
+ * stack is selected and where its configuration is. If it cannot say, there is none.
  */
-async function staysLocal(args: string[], env: Environment): Promise<boolean> {
-  if (args.some((arg) => arg.includes("keycloak:url"))) return false;
+async function configOnLocal(args: string[], env: Environment): Promise<Config | undefined> {
+  if (args.some((arg) => arg.includes("keycloak:url"))) return undefined;
   const { cwd, stack } = whereabouts(args);
   const ask = async <Answer>(...command: string[]): Promise<Answer | undefined> => {
     const where = [...(cwd ? ["--cwd", cwd] : []), ...(stack ? ["--stack", stack] : [])];
@@ -63,13 +72,13 @@ async function staysLocal(args: string[], env: Environment): Promise<boolean> {
     return failed ? undefined : JSON.parse(stdout);
   };
   const [config, state] = await Promise.all([
-    ask<Record<string, { value?: string }>>("config", "--json"),
+    ask<Config>("config", "--json"),
     ask<{ deployment: { resources?: { type: string; inputs?: Record<string, unknown> }[] } }>(
       "stack",
       "export",
     ),
   ]);
-  if (!config || !state) return false;
+  if (!config || !state) return undefined;
   const { "keycloak:url": configured } = config;
   const named = [
     // Encrypted, it has no value here.
@@ -79,7 +88,7 @@ async function staysLocal(args: string[], env: Environment): Promise<boolean> {
       .flatMap(({ inputs = {} }) => [inputs["keycloak:url"], inputs.url]),
   ];
   const here = await localKeycloakUrl();
-  return named.every((url) => !url || url === here);
+  return named.every((url) => !url || url === here) ? config : undefined;
 }
 
 /** Which stack's configuration and state the arguments name. */

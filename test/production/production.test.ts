@@ -75,8 +75,8 @@ async function kcadm(...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** Creates the service account with the documented commands: in `realm`, with rights on these clients. @returns its secret. */
-async function makeServiceAccount(realm: string, managements: readonly string[]): Promise<string> {
+/** Creates the service account with the documented commands: in `realm`, with rights on these clients. */
+async function makeServiceAccount(realm: string, managements: readonly string[]) {
   await kcadm(..."config credentials --realm master --user admin --server".split(" "), `${cluster.url}/auth`);
   await kcadm(
     ...["create", "clients", "-r", realm],
@@ -90,13 +90,14 @@ async function makeServiceAccount(realm: string, managements: readonly string[])
       ...needed.flatMap((role) => ["--rolename", role]),
     );
   }
-  return kcadm(
+  const secret = await kcadm(
     ...["get", "clients", "-r", realm, "-q", "clientId=pulumi"],
     ..."--fields secret --format csv --noquotes".split(" "),
   );
+  return { KEYCLOAK_CLIENT_ID: "pulumi", KEYCLOAK_CLIENT_SECRET: secret };
 }
 
-/** A user's clone: the environment has the state's address and the passphrase, the stack's file everything else. */
+/** A user's clone: the environment has the state's address and the passphrase, later also the account. */
 async function checkout(t: ExecutionContext, backend: Record<string, string>): Promise<TestProject> {
   const byEnvironment = ["URL", "BASE_PATH", "CLIENT_ID", "USER", "PASSWORD"].map(
     (name) => `KEYCLOAK_${name}`,
@@ -115,8 +116,8 @@ async function checkout(t: ExecutionContext, backend: Record<string, string>): P
 
 const fileOf = ({ project, name }: TestStack) => path.join(project.folder, `Pulumi.${name}.yaml`);
 
-/** Writes the stack's file after the example, and sets the secrets. */
-async function configure(stack: TestStack, clientSecret: string): Promise<void> {
+/** Writes the stack's file after the example, and sets the customer's password. */
+async function configure(stack: TestStack): Promise<void> {
   const example = await readFile(path.join(root, "examples", "Pulumi.production.yaml"), "utf8");
   const adapted = example
     .replace("https://cx.example.com", cluster.url)
@@ -126,7 +127,6 @@ async function configure(stack: TestStack, clientSecret: string): Promise<void> 
   const set = (input: string, ...args: string[]) =>
     stack.project.pulumiReading(input, "config", "set", "--stack", stack.name, ...args);
   await set(authority.certificate, "keycloak:rootCaCertificate");
-  await set(clientSecret, "--secret", "keycloak:clientSecret");
   await set(customerPassword, "--secret", "keycloak-apisix:customerPassword");
 }
 
@@ -166,7 +166,7 @@ for (const where of ["PostgreSQL", "files"] as const) {
     const project = await checkout(t, backend);
 
     // The service account: in the realm itself, or in realm master.
-    const clientSecret = several
+    const account = several
       ? await makeServiceAccount("master", ["expertflow-realm", "tenant-2-realm"])
       : await makeServiceAccount("expertflow", ["realm-management"]);
     if (several) t.teardown(deleteAccountOfMaster);
@@ -174,8 +174,8 @@ for (const where of ["PostgreSQL", "files"] as const) {
     const before = await Promise.all([realm.snapshot(), second?.snapshot()]);
 
     // The stack and its secrets.
-    const stack = await project.stack("production");
-    await configure(stack, clientSecret);
+    const stack = (await project.stack("production")).with(account);
+    await configure(stack);
     if (several) {
       await stack.set("keycloak:realm", "master");
       await stack.setObject("tenants", [{ realm: "expertflow" }, { realm: "tenant-2" }]);
@@ -210,7 +210,7 @@ for (const where of ["PostgreSQL", "files"] as const) {
     succeeded(t, await stack.up("--expect-no-changes"));
     const colleagues = await checkout(t, backend);
     await copyFile(fileOf(stack), path.join(colleagues.folder, "Pulumi.production.yaml"));
-    const theirs = await colleagues.stack("production");
+    const theirs = (await colleagues.stack("production")).with(account);
     succeeded(t, await theirs.preview("--expect-no-changes"));
 
     // One sees drift, the other repairs it.
@@ -239,6 +239,7 @@ for (const where of ["PostgreSQL", "files"] as const) {
     const state = several ? await filesIn(states) : await rowsOfState();
     t.true(state.some(([name, text]) => /stacks.*production/.test(name) && text.includes("expertflow-user")));
     const texts = [...state, ...(await filesIn(project.folder)), ...(await filesIn(colleagues.folder))];
+    const clientSecret = account.KEYCLOAK_CLIENT_SECRET;
     const secrets = { customerPassword, clientSecret, "cim's secret": "the-clients-secret", passphrase };
     t.deepEqual(inTheClear(secrets, texts), []);
 
@@ -255,8 +256,9 @@ test("a node goes down: the other one serves preview and up", async (t) => {
   t.timeout(limit);
   const realm = await TestRealm.create({}, {}, "expertflow");
   t.teardown(() => realm.delete());
-  const stack = await (await checkout(t, await stateInPostgres())).stack("production");
-  await configure(stack, await makeServiceAccount("expertflow", ["realm-management"]));
+  const account = await makeServiceAccount("expertflow", ["realm-management"]);
+  const stack = (await (await checkout(t, await stateInPostgres())).stack("production")).with(account);
+  await configure(stack);
   succeeded(t, await stack.up());
   await changeUser(realm, { enabled: false });
   await cluster.stopNode(1);
