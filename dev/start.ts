@@ -16,8 +16,9 @@ function refuseOtherServers(): void {
   const names = ["URL", "USER", "PASSWORD", "CLIENT_ID", "CLIENT_SECRET"].map((name) => `KEYCLOAK_${name}`);
   const given = names.find((name) => process.env[name]);
   if (!given) return;
+  const server = URL.parse(process.env.KEYCLOAK_URL ?? "")?.origin ?? "https://cx.example.com";
   throw new Error(
-    `${given} is set, but npm start brings a Keycloak of its own: unset ${given}. To prepare a realm on your own server, see docs/production.md.`,
+    `${given} is set, but 'npm start' brings a Keycloak of its own: unset ${given}. For a realm on a server of your own:\n  npm run setup -- production --keycloak ${server}/auth --realm expertflow`,
   );
 }
 

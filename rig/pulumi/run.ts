@@ -10,6 +10,8 @@ import { localEnvironment } from "./environment.ts";
 export interface PulumiOptions {
   /** Receives every line of output. Default: the CLI uses the caller's terminal. */
   onLine?: (line: string) => void;
+  /** What the CLI reads, where it has no terminal. */
+  input?: string;
   /** When aborted, the CLI is asked to cancel, and cleans up first. */
   signal?: AbortSignal;
 }
@@ -24,7 +26,10 @@ export interface PulumiResult {
  * Runs the CLI on this repository's program. If Pulumi.dev.yaml has no `encryptionsalt`, the CLI writes the salt from the
  * state into it. The salt belongs to this clone's passphrase, not to the tracked file, so it is taken out again.
  */
-export async function runPulumi(args: string[], { onLine, signal }: PulumiOptions): Promise<PulumiResult> {
+export async function runPulumi(
+  args: string[],
+  { onLine, input = "", signal }: PulumiOptions,
+): Promise<PulumiResult> {
   const file = path.join(root, "Pulumi.dev.yaml");
   const before = await readFile(file, "utf8").catch(() => "");
   const note = function* (line: unknown) {
@@ -36,7 +41,7 @@ export async function runPulumi(args: string[], { onLine, signal }: PulumiOption
     env: await localEnvironment(args),
     extendEnv: false,
     reject: false,
-    ...(onLine ? { stdin: "ignore", stdout: note, stderr: note } : { stdio: "inherit" }),
+    ...(onLine ? { input, stdout: note, stderr: note } : { stdio: "inherit" }),
     cancelSignal: signal,
     killSignal: "SIGINT",
     forceKillAfterDelay: false,

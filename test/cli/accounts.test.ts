@@ -1,7 +1,7 @@
 // The accounts that log in to Keycloak: one that writes, one for the nightly job that may only read. Each command uses the
 // account that it was given, and no other.
 import test, { type ExecutionContext } from "ava";
-import { changeUser } from "../../rig/keycloak/by-hand.ts";
+import { changeMapper } from "../../rig/keycloak/by-hand.ts";
 import { server, TestAdmin, TestRealm } from "../../rig/keycloak/realm.ts";
 import { copyClone } from "../../rig/machine/clone.ts";
 import { TestProject } from "../../rig/pulumi/project.ts";
@@ -56,7 +56,7 @@ test("the nightly job has an account of its own, and its passphrase opens no oth
   const drift = () => project.with(reader).script("drift/drift.ts", "--stack", "production");
   const clean = await drift();
   succeeded(t, clean);
-  await changeUser(realm, { enabled: false });
+  await changeMapper(realm, { "access.token.claim": "false" });
   const drifted = await drift();
   t.is(drifted.exitCode, 2, drifted.output);
   t.not((await stack.with(reader).up()).exitCode, 0, "it may not write");

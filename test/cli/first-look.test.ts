@@ -25,7 +25,7 @@ test("npm start never means another server, whatever the shell has set", async (
     const options = { cwd: root, env, extendEnv: false, all: true, reject: false } as const;
     const { exitCode, all } = await execa("npm", ["start"], options);
     t.is(exitCode, 1, all);
-    t.regex(all, new RegExp(`${name} is set.*unset ${name}`));
+    t.regex(all, new RegExp(`${name} is set.*unset ${name}.*\\n  npm run setup -- .*https://cx.example.com`));
     t.notRegex(all, /Keycloak at|pulumi up/);
   }
 });

@@ -1,47 +1,16 @@
 // Keycloak over https: a private authority that is known, one that is not, and redirects, which never carry
 // credentials to another host. The test puts a TLS proxy of its own in front of the real Keycloak.
-import { createServer, type RequestListener, request } from "node:http";
-import https from "node:https";
-import type { AddressInfo, Server } from "node:net";
-import test, { type ExecutionContext } from "ava";
-import { server } from "../../rig/keycloak/realm.ts";
-import { type Authority, makeAuthority } from "../../rig/servers/authority.ts";
+import { createServer } from "node:http";
+import test from "ava";
+import { makeAuthority } from "../../rig/servers/authority.ts";
 import { Corner, deleteRealm, sharedRealm } from "../support/corner.ts";
 import { connection, Stack } from "../support/engine.ts";
+import { listening, tlsProxy, toKeycloak } from "../support/tls.ts";
 
 test.before(async () => {
   await sharedRealm();
 });
 test.after.always(deleteRealm);
-
-/** Forwards every request to the real Keycloak. */
-const toKeycloak: RequestListener = (incoming, outgoing) => {
-  const onward = request(
-    new URL(incoming.url ?? "/", server.url),
-    { method: incoming.method, headers: incoming.headers },
-    (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
-    },
-  );
-  incoming.pipe(onward);
-};
-
-async function listening(
-  t: ExecutionContext,
-  own: Server & { closeAllConnections(): void },
-): Promise<number> {
-  await new Promise<void>((resolve) => own.listen(0, "localhost", resolve));
-  t.teardown(() => {
-    own.closeAllConnections();
-    own.close();
-  });
-  return (own.address() as AddressInfo).port;
-}
-
-async function tlsProxy(t: ExecutionContext, authority: Authority, host = "localhost"): Promise<string> {
-  return `https://localhost:${await listening(t, https.createServer(await authority.issue(host), toKeycloak))}`;
-}
 
 test.serial(
   "https with a private authority: trusted if configured, refused if unknown or wrong",

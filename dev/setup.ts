@@ -1,0 +1,146 @@
+// `npm run setup`: from an administrator's password to a production stack. It makes the accounts and the stack, and shows the
+// plan; the realm itself is changed by `up` only. Safe to run again; `--undo` takes back what it made.
+
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { readConnection } from "../components/keycloak/connection.ts";
+import { Realm } from "../components/keycloak/realm.ts";
+import { KeycloakSession } from "../components/keycloak/session.ts";
+import { failWith } from "../rig/console/steps.ts";
+import { ensureEngine, ensureKeycloakPlugin } from "../rig/pulumi/engine.ts";
+import { runPulumi } from "../rig/pulumi/run.ts";
+import { Accounts, reader, writer } from "./setup/accounts.ts";
+import { readArguments, type SetupArguments } from "./setup/arguments.ts";
+import { ask, hasTerminal } from "./setup/ask.ts";
+import { accountFile, accountItem, type Item, stackItem } from "./setup/items.ts";
+
+try {
+  process.exitCode = await main(readArguments(process.argv.slice(2)));
+} catch (error) {
+  failWith(error);
+}
+
+async function main(given: SetupArguments): Promise<number> {
+  const { stack, realm: name, dryRun, undo } = given;
+  const settings = await settingsOf(given);
+  await ensureEngine((line) => console.error(line));
+  await ensureKeycloakPlugin((line) => console.error(line));
+  const session = new KeycloakSession(
+    readConnection("keycloak", (key) => (key === "keycloak:realm" ? undefined : settings[key]), {
+      KEYCLOAK_REALM: take("KEYCLOAK_REALM"),
+      KEYCLOAK_USER: await told("KEYCLOAK_USER", "Administrator of Keycloak: "),
+      KEYCLOAK_PASSWORD: await told("KEYCLOAK_PASSWORD", "Password: ", { hidden: true }),
+    }),
+    async (text) => console.error(`warning: ${text}`),
+  );
+  // Neither the administrator nor another account is for the CLI.
+  for (const key of ["URL", "BASE_PATH", "CLIENT_ID", "CLIENT_SECRET"]) take(`KEYCLOAK_${key}`);
+  const realm = new Realm(session, name);
+  const accounts = new Accounts(realm, stack);
+  try {
+    // So that a wrong name is told first.
+    await realm.settings();
+    const password = () =>
+      told(
+        "KEYCLOAK_PASSWORD_CUSTOMER",
+        "Password of user customer, which up sets and CX's Core chart needs as well: ",
+        { hidden: true },
+      );
+    const watcher = reader(await session.release());
+    const items = [
+      await accountItem(accounts, stack, writer),
+      ...(given.reader || undo ? [await accountItem(accounts, stack, watcher)] : []),
+      await stackItem(stack, settings, dryRun || undo ? undefined : password),
+    ];
+    console.log(`Realm ${name} at ${session.server}`);
+    // The stack first: what it still manages could not be destroyed without the account.
+    if (undo) for (const item of items.toReversed()) await takeBack(item, dryRun);
+    else for (const item of items) await make(item, dryRun);
+    if (undo || dryRun) return 0;
+    const secret = await accounts.secret(writer);
+    Object.assign(process.env, { KEYCLOAK_CLIENT_ID: writer.clientId, KEYCLOAK_CLIENT_SECRET: secret });
+  } finally {
+    await session.logOut();
+  }
+  const { exitCode } = await runPulumi(["preview", "--diff", "--suppress-outputs", "--stack", stack], {});
+  if (exitCode === 0) console.log(next(given));
+  else
+    console.error("\nAll of it is made, but up could not do its work yet: see above, then run this again.");
+  return exitCode;
+}
+
+/** The stack's settings, by their full keys. */
+async function settingsOf({ keycloak, realm, ca }: SetupArguments): Promise<Record<string, string>> {
+  const basePath = keycloak.pathname.replace(/\/+$/, "");
+  // npm runs scripts in the clone.
+  const file = ca && path.resolve(process.env.INIT_CWD ?? "", ca);
+  return {
+    "keycloak:url": keycloak.origin,
+    ...(basePath && { "keycloak:basePath": basePath }),
+    "keycloak:realm": realm,
+    ...(file && { "keycloak:rootCaCertificate": await certificate(file) }),
+    "keycloak-apisix:realm": realm,
+  };
+}
+
+async function certificate(file: string): Promise<string> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw new Error(`--ca: ${file} cannot be read, or holds no certificate in PEM.`);
+}
+
+/** Takes a variable away, so that no program started from here sees it. */
+function take(variable: string): string | undefined {
+  const value = process.env[variable];
+  delete process.env[variable];
+  return value;
+}
+
+async function told(variable: string, question: string, how?: { hidden: boolean }): Promise<string> {
+  const value = take(variable) || (hasTerminal() ? await ask(question, how) : "");
+  if (value) return value;
+  throw new Error(
+    `${variable} is not set: set it, or run this in a terminal and answer '${question.trim()}'`,
+  );
+}
+
+async function make(item: Item, dryRun: boolean): Promise<void> {
+  if (item.state === "there") return console.log(`  is there       ${item.name}`);
+  const what = item.state === "missing" ? "create" : "complete";
+  if (dryRun) return console.log(`  would ${what.padEnd(8)} ${item.name}`);
+  await item.make();
+  console.log(`  ${`${what}d`.padEnd(14)} ${item.name}`);
+}
+
+async function takeBack(item: Item, dryRun: boolean): Promise<void> {
+  if (item.state === "missing") return console.log(`  is not there   ${item.name}`);
+  if (dryRun) return console.log(`  would remove   ${item.name}`);
+  await item.remove();
+  console.log(`  removed        ${item.name}`);
+}
+
+function next({ stack, keycloak, realm, ...given }: SetupArguments): string {
+  const word = (text: string) => (/^[\w./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+  const ca = given.ca ? ` --ca ${word(given.ca)}` : "";
+  const own = (variables: RegExp, file: string) =>
+    Object.keys(process.env).some((name) => variables.test(name))
+      ? "where your environment says"
+      : `.local/${file}`;
+  return `
+Commit Pulumi.${stack}.yaml. What else the stack needs, and no other clone has: the files with the accounts' secrets; the
+state (${own(/^PULUMI_(BACKEND_URL|ACCESS_TOKEN)$/, "state")}); the passphrase (${own(/^PULUMI_CONFIG_PASSPHRASE/, "passphrase")}).
+
+Next
+  . ${accountFile(stack, writer)} && npm run pulumi -- up --diff --stack ${stack}
+  npm run cx-values -- --stack ${stack} --apisix kubernetes/helm-values/apisix-custom-values.yaml
+${
+  given.reader
+    ? `
+Every night (docs/drift.md)
+  (. ${accountFile(stack, reader(undefined))} && npm run drift -- --stack ${stack})
+`
+    : ""
+}
+To take all of it back, after a destroy if there was an up
+  npm run setup -- ${stack} --keycloak ${keycloak} --realm ${word(realm)}${ca} --undo`;
+}
