@@ -265,7 +265,7 @@ export class TestRealm {
       users.map(async (user: { id: string }) => ({
         ...user,
         credentials: await this.admin("GET", `/users/${user.id}/credentials`),
-        roleMappings: await this.admin("GET", `/users/${user.id}/role-mappings`),
+        roleMappings: inOrder(await this.admin("GET", `/users/${user.id}/role-mappings`)),
         groups: await this.admin("GET", `/users/${user.id}/groups`),
         federatedIdentities: await this.admin("GET", `/users/${user.id}/federated-identity`),
         sessions: (await this.admin("GET", `/users/${user.id}/sessions`)).length,
@@ -334,6 +334,11 @@ function withScopesInOrder(client: Representation): Representation {
     defaultClientScopes: defaultClientScopes.toSorted(),
     optionalClientScopes: optionalClientScopes.toSorted(),
   };
+}
+
+/** Nor do they list a user's roles in the order in which they were given. */
+function inOrder({ realmMappings = [], ...others }: Representation): Representation {
+  return { ...others, realmMappings: sorted(realmMappings) };
 }
 
 function sorted(items: { id: string }[]): { id: string }[] {
