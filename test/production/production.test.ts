@@ -32,7 +32,10 @@ const limit = 20 * 60_000;
 const customerPassword = "cu5tomer/S3cret+&=%";
 const passphrase = "pa55phrase/S3cret+&=%";
 const bootstrap = { username: "admin", password: "b00tstrap/S3cret+&=%" };
-const needed = ["manage-users", "manage-clients", "manage-realm"];
+const accounts = {
+  pulumi: ["manage-users", "manage-clients", "manage-realm"],
+  "pulumi-reader": ["view-users", "view-clients", "view-realm"],
+};
 
 let authority: Authority;
 let postgres: Postgres;
@@ -75,26 +78,29 @@ async function kcadm(...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** Creates the service account with the documented commands: in `realm`, with rights on these clients. */
-async function makeServiceAccount(realm: string, managements: readonly string[]) {
+/** Creates a service account with the documented commands: in `realm`, with rights on these clients. */
+async function makeServiceAccount(
+  realm: string,
+  managements: readonly string[],
+  clientId: keyof typeof accounts = "pulumi",
+) {
   await kcadm(..."config credentials --realm master --user admin --server".split(" "), `${cluster.url}/auth`);
   await kcadm(
     ...["create", "clients", "-r", realm],
-    ..."-s clientId=pulumi -s publicClient=false -s serviceAccountsEnabled=true -s standardFlowEnabled=false".split(
-      " ",
-    ),
+    ...["-s", `clientId=${clientId}`],
+    ..."-s publicClient=false -s serviceAccountsEnabled=true -s standardFlowEnabled=false".split(" "),
   );
   for (const management of managements) {
     await kcadm(
-      ...["add-roles", "-r", realm, "--uusername", "service-account-pulumi", "--cclientid", management],
-      ...needed.flatMap((role) => ["--rolename", role]),
+      ...["add-roles", "-r", realm, "--uusername", `service-account-${clientId}`, "--cclientid", management],
+      ...accounts[clientId].flatMap((role) => ["--rolename", role]),
     );
   }
   const secret = await kcadm(
-    ...["get", "clients", "-r", realm, "-q", "clientId=pulumi"],
+    ...["get", "clients", "-r", realm, "-q", `clientId=${clientId}`],
     ..."--fields secret --format csv --noquotes".split(" "),
   );
-  return { KEYCLOAK_CLIENT_ID: "pulumi", KEYCLOAK_CLIENT_SECRET: secret };
+  return { KEYCLOAK_CLIENT_ID: clientId, KEYCLOAK_CLIENT_SECRET: secret };
 }
 
 /** A user's clone: the environment has the state's address and the passphrase, later also the account. */
@@ -165,11 +171,12 @@ for (const where of ["PostgreSQL", "files"] as const) {
     const backend = several ? { PULUMI_BACKEND_URL: `file://${states}` } : await stateInPostgres();
     const project = await checkout(t, backend);
 
-    // The service account: in the realm itself, or in realm master.
-    const account = several
-      ? await makeServiceAccount("master", ["expertflow-realm", "tenant-2-realm"])
-      : await makeServiceAccount("expertflow", ["realm-management"]);
-    if (several) t.teardown(deleteAccountOfMaster);
+    // The service accounts: in the realm itself, or in realm master.
+    const at = several ? "master" : "expertflow";
+    const managements = several ? ["expertflow-realm", "tenant-2-realm"] : ["realm-management"];
+    const account = await makeServiceAccount(at, managements);
+    const reader = await makeServiceAccount(at, managements, "pulumi-reader");
+    if (several) t.teardown(deleteAccountsOfMaster);
     await realm.noteWrites();
     const before = await Promise.all([realm.snapshot(), second?.snapshot()]);
 
@@ -219,9 +226,11 @@ for (const where of ["PostgreSQL", "files"] as const) {
     await changeUser(realm, { enabled: false, emailVerified: false });
     await resetPassword(realm, "somebody's");
     await unmapRoles(realm, "offline_access");
-    const nightly = await stack.preview("--expect-no-changes");
+    const nightly = await stack.with(reader).preview("--expect-no-changes");
     t.not(nightly.exitCode, 0, nightly.output);
-    const drift = Object.fromEntries((await stack.forecast()).map((step) => [step.name, step.drift]));
+    const drift = Object.fromEntries(
+      (await stack.with(reader).forecast()).map((step) => [step.name, step.drift]),
+    );
     t.deepEqual(
       Object.keys(drift).toSorted(),
       ["audience", "password", "role-mappings", "user"].map((child) => `expertflow-${child}`),
@@ -294,7 +303,8 @@ async function rowsOfState(): Promise<[string, string][]> {
   return rows.map(([key, data]) => [key, Buffer.from(data, "base64").toString("latin1")]);
 }
 
-async function deleteAccountOfMaster(): Promise<void> {
+async function deleteAccountsOfMaster(): Promise<void> {
   const master = new TestRealm("master");
-  await master.admin("DELETE", `/clients/${(await master.client("pulumi")).id}`);
+  for (const account of Object.keys(accounts))
+    await master.admin("DELETE", `/clients/${(await master.client(account)).id}`);
 }
