@@ -24,11 +24,11 @@ const sources = globSync("{components,program,drift,cx-values,dev,rig}/**/*.ts",
   exclude: ["**/*.test.ts", "**/node_modules/**"],
 });
 
-/** Lines of a document's shell blocks, as a shell reads them: continued lines joined, comments gone. */
+/** Lines of a document's shell blocks, as a shell reads them. */
 function linesOf(markdown: string): string[] {
   return [...markdown.matchAll(/^ *```sh\n([\s\S]*?)^ *```/gm)]
     .flatMap(([, block = ""]) => block.replace(/\\\n\s*/g, "").split("\n"))
-    .map((line) => line.replace(/\s#\s.*$/, "").trim())
+    .map((line) => line.trim())
     .filter((line) => line !== "");
 }
 
@@ -128,6 +128,17 @@ const cxValues = `apisixStandalone:
         proxy-rewrite:
           regex_uri: ["^/ccm/?(.*)", "/$1"]
 `;
+
+test("no shell block has a comment, which zsh would take for arguments", async (t) => {
+  for (const file of documents) {
+    const lines = linesOf(await readFile(path.join(root, file), "utf8"));
+    t.deepEqual(
+      lines.filter((line) => /(^|\s)#/.test(line)),
+      [],
+      file,
+    );
+  }
+});
 
 test("README's commands for a realm run as printed, one after the other", async (t) => {
   const realm = await TestRealm.create({}, {}, "expertflow");
