@@ -27,6 +27,7 @@ const protocol = "openid-connect";
 /** Milliseconds that another creator of the same mapper needs to notice that there are two. */
 const longEnoughToSee = 1000;
 const markKey = "keycloak-apisix.owner";
+const introspection = "introspection.token.claim";
 /**
  * Attribute of a client whose access tokens carry only what mappers release for lightweight tokens (Keycloak 24 and
  * newer).
@@ -75,15 +76,17 @@ export const audienceMapper: ObjectKind<AudienceMapperInputs, Live, Realm> = {
     }
     return undefined;
   },
-  // The guide's fields. Introspection matters because APISIX introspects tokens.
-  async wanted(realm, { client: clientId }) {
+  // The guide's fields. Introspection matters because APISIX introspects tokens. The consoles of older releases leave its
+  // switch out, and then Keycloak goes by that of the access token.
+  async wanted(realm, { client: clientId }, { live }) {
     const { attributes } = await realm.client(clientId);
+    const isLeftOut = live !== undefined && live.fields[introspection] === undefined;
     return {
       protocolMapper: "oidc-audience-mapper",
       "included.client.audience": clientId,
       "access.token.claim": "true",
       "id.token.claim": "true",
-      "introspection.token.claim": "true",
+      ...(!isLeftOut && { [introspection]: "true" }),
       ...(attributes?.[lightweight] === "true" && { "lightweight.claim": "true" }),
     };
   },

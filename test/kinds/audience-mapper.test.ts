@@ -110,23 +110,33 @@ for (const [field, { config = {}, rest = {}, words }] of Object.entries(wrong)) 
 
 test.serial("a missing field counts as wrong, and destroy removes it again", async (t) => {
   const corner = await Corner.of(t);
-  const { id } = await corner.realm.client();
-  await corner.realm.admin("POST", `/clients/${id}/protocol-mappers/models`, {
-    name: corner.mapperName,
-    protocol: "openid-connect",
-    protocolMapper: "oidc-audience-mapper",
-    config: { "included.client.audience": "cim", "access.token.claim": "true" },
-  });
+  await corner.makeMapper({ "id.token.claim": undefined });
   const before = await corner.mapper();
   const stack = new Stack();
   const [step] = await stack.up(corner.audience());
-  t.deepEqual(step?.corrects, {
-    "id.token.claim": "not set, should be true",
-    "introspection.token.claim": "not set, should be true",
-  });
+  t.deepEqual(step?.corrects, { "id.token.claim": "not set, should be true" });
   await stack.destroy();
   t.deepEqual(await corner.mapper(), before);
 });
+
+test.serial(
+  "a mapper that an older console made, without a switch for introspection, is right",
+  async (t) => {
+    const corner = await Corner.of(t);
+    await corner.makeMapper({ "introspection.token.claim": undefined });
+    const stack = new Stack();
+    const writes = await corner.writes(async () => {
+      const [step] = await stack.up(corner.audience());
+      t.deepEqual([step?.plan, step?.corrects], ["adopt", undefined]);
+      t.deepEqual(await stack.preview(corner.audience()), []);
+    });
+    t.deepEqual(writes, []);
+
+    await corner.changeMapper({ "id.token.claim": "false" });
+    await stack.up(corner.audience());
+    t.false("introspection.token.claim" in (await corner.mapper()).config);
+  },
+);
 
 test.serial("drift that comes back is shown as recurring", async (t) => {
   const corner = await Corner.of(t);
