@@ -4,6 +4,7 @@
 //   --suite NAME        only this suite, in its long form; `--runs N` and `--seed N` if it generates its cases
 //   --keycloak VERSION  on this Keycloak
 //   --no-lint           without lint
+//   --pictures          with --suite guide: writes the pictures of Keycloak's console in docs/
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
@@ -12,7 +13,13 @@ import path from "node:path";
 import { execa } from "execa";
 import { engineSteps, failWith, runSteps } from "../rig/console/steps.ts";
 import { ensureToxiproxy } from "../rig/go/toxiproxy.ts";
-import { cxKeycloakVersion, shortLived, startKeycloak, stopKeycloak } from "../rig/keycloak/server.ts";
+import {
+  cxKeycloakVersion,
+  keycloakVersion,
+  shortLived,
+  startKeycloak,
+  stopKeycloak,
+} from "../rig/keycloak/server.ts";
 import { compileCache, root } from "../rig/machine/folders.ts";
 import { endProcesses, listProcesses } from "../rig/machine/processes.ts";
 import { neutralEnvironment, toolPath } from "../rig/pulumi/environment.ts";
@@ -22,6 +29,8 @@ interface Suite {
   readonly files: readonly string[];
   /** Only the tests with these titles. */
   readonly titles?: readonly string[];
+  /** Releases of Keycloak to run it on, one after the other, unless one is given. Default: the newest. */
+  readonly releases?: readonly string[];
   /** Variables that make its tests run in their long form. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -29,6 +38,7 @@ interface Suite {
 const avaArguments = process.argv.slice(2);
 const withLint = !flag("--no-lint");
 const version = option("--keycloak");
+const pictures = flag("--pictures");
 const runs = option("--runs");
 const seed = option("--seed");
 const suites = {
@@ -50,6 +60,11 @@ const suites = {
   },
   package: { files: ["test/cli/package.test.ts"], environment: { TEST_PACKAGE: "all" } },
   gateway: { files: ["test/gateway/*.test.ts"] },
+  guide: {
+    files: ["test/guide/*.test.ts"],
+    releases: [keycloakVersion, cxKeycloakVersion],
+    environment: { TEST_PICTURES: pictures ? path.join(root, "docs") : undefined },
+  },
   production: { files: ["test/production/*.test.ts"], environment: { TEST_PRODUCTION: "1" } },
 } satisfies Readonly<Record<string, Suite>>;
 const suiteName = option("--suite");
@@ -79,7 +94,8 @@ try {
   if (suite === suites.unit) await runTests(suite, await testEnvironment());
   else {
     const tools = await prepare();
-    await runTestsOn(version, suite, tools);
+    const releases = version === undefined ? suite?.releases : undefined;
+    for (const release of releases ?? [version]) await runTestsOn(release, suite, tools);
     if (everything) await runTestsOn(cxKeycloakVersion, suites["main-path"], tools);
   }
 } catch (error) {
@@ -119,6 +135,8 @@ async function testEnvironment(): Promise<Record<string, string | undefined>> {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     NODE_COMPILE_CACHE: compileCache,
     TMPDIR: folder,
+    // Unlike the tests' other files they stay: they are made only when a test fails.
+    TEST_SCREENSHOTS: `${folder}-screenshots`,
     FORCE_COLOR: "0",
   };
 }

@@ -19,6 +19,7 @@ export interface Step {
   readonly op: string;
   readonly drift: Record<string, string> | undefined;
   readonly plan: string | undefined;
+  readonly corrects: Record<string, string> | undefined;
 }
 
 export interface ProjectOptions {
@@ -213,6 +214,7 @@ export class TestStack {
         op,
         drift: newState?.inputs?.drift as Step["drift"],
         plan: newState?.inputs?.plan as Step["plan"],
+        corrects: newState?.inputs?.corrects as Step["corrects"],
       }));
   }
 
