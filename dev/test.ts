@@ -63,7 +63,7 @@ const suites = {
   guide: {
     files: ["test/guide/*.test.ts"],
     releases: [keycloakVersion, cxKeycloakVersion],
-    environment: { TEST_PICTURES: pictures ? path.join(root, "docs") : undefined },
+    environment: { TEST_GUIDE: "1", TEST_PICTURES: pictures ? path.join(root, "docs") : undefined },
   },
   production: { files: ["test/production/*.test.ts"], environment: { TEST_PRODUCTION: "1" } },
 } satisfies Readonly<Record<string, Suite>>;

@@ -1,7 +1,8 @@
 // The guide that this project replaces, clicked in Keycloak's own admin console by a real browser, beside what `up` makes.
+// The browser is a download of 400 MB, so this runs only with `npm run test:guide`.
 import { tmpdir } from "node:os";
 import path from "node:path";
-import test, { type ExecutionContext, type TestFn } from "ava";
+import test, { type TestFn } from "ava";
 import { AdminConsole, type Screens } from "../../rig/keycloak/admin-console.ts";
 import { type Representation, server, TestRealm } from "../../rig/keycloak/realm.ts";
 import { TestProject, type TestStack } from "../../rig/pulumi/project.ts";
@@ -28,20 +29,8 @@ const password = "customer";
 /** From this release on, the user profile asks every user for an email address and names. */
 const hasProfile = server.isFrom("24.0.0");
 
-let chromium: Chromium | undefined;
-let missing = "";
-try {
-  chromium = await ensureChromium();
-} catch (error) {
-  // CI's machine has one, or can fetch it.
-  if (process.env.CI) throw error;
-  missing = ` (skipped: ${(error as Error).message})`;
-}
-/** A test that needs a browser. Without one it is skipped, and its title says why. */
-function withBrowser(title: string, run: (t: ExecutionContext<Context>) => Promise<void>) {
-  if (chromium) guideTest.serial(title, run);
-  else guideTest.serial.skip(`${title}${missing}`, run);
-}
+const chromium: Chromium | undefined = process.env.TEST_GUIDE === "1" ? await ensureChromium() : undefined;
+const withBrowser = chromium ? guideTest.serial : guideTest.serial.skip;
 
 const cleanup: (() => Promise<void>)[] = [];
 guideTest.before(async (t) => {
