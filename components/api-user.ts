@@ -90,7 +90,7 @@ const shapes: Shapes<Required<ApiUserArgs>> = {
   password: { ...input(text), isSecret: true },
   keepPassword: input(flag),
   passwordNeededBy: text,
-  profile: input(attributes),
+  profile: { ...input(attributes), isSecret: true },
   roles: texts,
   ensuredRoles: texts,
   verifyToken: flag,

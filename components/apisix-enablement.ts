@@ -133,7 +133,7 @@ const shapes: Shapes<Required<ApisixEnablementArgs>> = {
   customerUsername: input(text),
   customerPassword: { ...input(text), isSecret: true },
   keepCustomerPassword: flag,
-  customerProfile: input(attributes),
+  customerProfile: { ...input(attributes), isSecret: true },
   cxVersion: { ...text, words: cxVersionShape },
   verifyToken: flag,
   gatewayScope: text,

@@ -64,7 +64,11 @@ async function install() {
   const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
   const [program, first] = npm ? [process.execPath, [npm]] : ["npm", []];
   let said = "";
-  const code = await run(program, [...first, ...args], process.env, ["ignore", "ignore", "pipe"], (text) => {
+  // The packages' own scripts get nobody's account.
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith("KEYCLOAK_")),
+  );
+  const code = await run(program, [...first, ...args], env, ["ignore", "ignore", "pipe"], (text) => {
     said += text;
   });
   clearInterval(timer);

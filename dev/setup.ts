@@ -12,7 +12,16 @@ import { runPulumi } from "../rig/pulumi/run.ts";
 import { Accounts, reader, writer } from "./setup/accounts.ts";
 import { readArguments, type SetupArguments } from "./setup/arguments.ts";
 import { ask, hasTerminal } from "./setup/ask.ts";
-import { accountFile, accountItem, type Item, stackItem } from "./setup/items.ts";
+import {
+  accountFile,
+  accountToMake,
+  accountToTakeBack,
+  stackToMake,
+  stackToTakeBack,
+  type ToMake,
+  type ToTakeBack,
+} from "./setup/items.ts";
+import { newRecord, readRecord, removeRecord, writeRecord } from "./setup/record.ts";
 
 try {
   process.exitCode = await main(readArguments(process.argv.slice(2)));
@@ -23,20 +32,24 @@ try {
 async function main(given: SetupArguments): Promise<number> {
   const { stack, realm: name, dryRun, undo } = given;
   const settings = await settingsOf(given);
+  const recorded = await readRecord(stack);
+  // Before any other program starts: neither the administrator nor another account nor the password is for the CLI.
+  const environment = Object.fromEntries(taken.map((name) => [name, take(name)]));
+  const told = (variable: (typeof taken)[number], question: string, how?: { hidden: boolean }) =>
+    answer(variable, environment[variable], question, how);
   await ensureEngine((line) => console.error(line));
   await ensureKeycloakPlugin((line) => console.error(line));
   const session = new KeycloakSession(
     readConnection("keycloak", (key) => (key === "keycloak:realm" ? undefined : settings[key]), {
-      KEYCLOAK_REALM: take("KEYCLOAK_REALM"),
+      KEYCLOAK_REALM: environment.KEYCLOAK_REALM,
       KEYCLOAK_USER: await told("KEYCLOAK_USER", "Administrator of Keycloak: "),
       KEYCLOAK_PASSWORD: await told("KEYCLOAK_PASSWORD", "Password: ", { hidden: true }),
     }),
     async (text) => console.error(`warning: ${text}`),
   );
-  // Neither the administrator nor another account is for the CLI.
-  for (const key of ["URL", "BASE_PATH", "CLIENT_ID", "CLIENT_SECRET"]) take(`KEYCLOAK_${key}`);
   const realm = new Realm(session, name);
-  const accounts = new Accounts(realm, stack);
+  const record = recorded ?? newRecord();
+  const accounts = new Accounts(realm, stack, record.id);
   try {
     // So that a wrong name is told first.
     await realm.settings();
@@ -47,16 +60,23 @@ async function main(given: SetupArguments): Promise<number> {
         { hidden: true },
       );
     const watcher = reader(await session.release());
-    const items = [
-      await accountItem(accounts, stack, writer),
-      ...(given.reader || undo ? [await accountItem(accounts, stack, watcher)] : []),
-      await stackItem(stack, settings, dryRun || undo ? undefined : password),
-    ];
     console.log(`Realm ${name} at ${session.server}`);
-    // The stack first: what it still manages could not be destroyed without the account.
-    if (undo) for (const item of items.toReversed()) await takeBack(item, dryRun);
-    else for (const item of items) await make(item, dryRun);
-    if (undo || dryRun) return 0;
+    if (undo) {
+      // The stack first: what it still manages could not be destroyed without the account.
+      await takeBack(await stackToTakeBack(stack, settings, recorded), dryRun);
+      for (const account of [watcher, writer])
+        await takeBack(await accountToTakeBack(accounts, stack, account), dryRun);
+      if (!dryRun) await removeRecord(stack);
+      return 0;
+    }
+    const items = [
+      await accountToMake(accounts, stack, writer),
+      ...(given.reader ? [await accountToMake(accounts, stack, watcher)] : []),
+      await stackToMake(stack, settings, record, dryRun ? undefined : password),
+    ];
+    if (!dryRun && !recorded) await writeRecord(stack, record);
+    for (const item of items) await make(item, dryRun);
+    if (dryRun) return 0;
     const secret = await accounts.secret(writer);
     Object.assign(process.env, { KEYCLOAK_CLIENT_ID: writer.clientId, KEYCLOAK_CLIENT_SECRET: secret });
   } finally {
@@ -89,6 +109,12 @@ async function certificate(file: string): Promise<string> {
   throw new Error(`--ca: ${file} cannot be read, or holds no certificate in PEM.`);
 }
 
+const taken = [
+  ...["URL", "BASE_PATH", "REALM", "CLIENT_ID", "CLIENT_SECRET", "USER", "PASSWORD", "PASSWORD_CUSTOMER"].map(
+    (key) => `KEYCLOAK_${key}`,
+  ),
+];
+
 /** Takes a variable away, so that no program started from here sees it. */
 function take(variable: string): string | undefined {
   const value = process.env[variable];
@@ -96,15 +122,21 @@ function take(variable: string): string | undefined {
   return value;
 }
 
-async function told(variable: string, question: string, how?: { hidden: boolean }): Promise<string> {
-  const value = take(variable) || (hasTerminal() ? await ask(question, how) : "");
+/** What the environment says, or the operator. */
+async function answer(
+  variable: string,
+  given: string | undefined,
+  question: string,
+  how?: { hidden: boolean },
+): Promise<string> {
+  const value = given || (hasTerminal() ? await ask(question, how) : "");
   if (value) return value;
   throw new Error(
     `${variable} is not set: set it, or run this in a terminal and answer '${question.trim()}'`,
   );
 }
 
-async function make(item: Item, dryRun: boolean): Promise<void> {
+async function make(item: ToMake, dryRun: boolean): Promise<void> {
   if (item.state === "there") return console.log(`  is there       ${item.name}`);
   const what = item.state === "missing" ? "create" : "complete";
   if (dryRun) return console.log(`  would ${what.padEnd(8)} ${item.name}`);
@@ -112,11 +144,14 @@ async function make(item: Item, dryRun: boolean): Promise<void> {
   console.log(`  ${`${what}d`.padEnd(14)} ${item.name}`);
 }
 
-async function takeBack(item: Item, dryRun: boolean): Promise<void> {
-  if (item.state === "missing") return console.log(`  is not there   ${item.name}`);
-  if (dryRun) return console.log(`  would remove   ${item.name}`);
-  await item.remove();
-  console.log(`  removed        ${item.name}`);
+async function takeBack({ name, state, remove }: ToTakeBack, dryRun: boolean): Promise<void> {
+  if (state === "there" && dryRun) return console.log(`  would remove   ${name}`);
+  // Also of what is gone something may be left.
+  if (!dryRun) await remove();
+  if (state === "there") return console.log(`  removed        ${name}`);
+  console.log(
+    state === "missing" ? `  is not there   ${name}` : `  stays          ${name}: not made from this clone`,
+  );
 }
 
 function next({ stack, keycloak, realm, ...given }: SetupArguments): string {

@@ -33,15 +33,13 @@ test("an account comes as a whole from one place: two are refused, whatever thei
   };
   refused(writer, reader, "keycloak:clientId out of", "KEYCLOAK_CLIENT_ID out of");
   refused(writer, { KEYCLOAK_CLIENT_SECRET: "r" }, "keycloak:clientSecret", "KEYCLOAK_CLIENT_SECRET");
-  refused(
-    writer,
-    { KEYCLOAK_USER: "u", KEYCLOAK_PASSWORD: "p" },
-    "keycloak:clientSecret",
-    "KEYCLOAK_PASSWORD",
-  );
+  refused(writer, { KEYCLOAK_USER: "u", KEYCLOAK_PASSWORD: "p" }, "keycloak:clientSecret", "KEYCLOAK_USER");
   const user = { ...url, "keycloak:username": "u", "keycloak:password": "p" };
-  refused(user, reader, "keycloak:password", "KEYCLOAK_CLIENT_SECRET");
+  refused(user, reader, "keycloak:password", "KEYCLOAK_CLIENT_ID");
   refused({ ...writer, "keycloak:realm": "a" }, { KEYCLOAK_REALM: "b" }, "keycloak:realm", "KEYCLOAK_REALM");
+  refused(user, { KEYCLOAK_REALM: "b" }, "keycloak:password", "KEYCLOAK_REALM");
+  refused(user, { KEYCLOAK_CLIENT_ID: "reader" }, "keycloak:password", "KEYCLOAK_CLIENT_ID");
+  refused(writer, { KEYCLOAK_USER: "u" }, "keycloak:clientSecret", "KEYCLOAK_USER");
 });
 
 test("name and secret may come from two places, and the same account may be in both", (t) => {

@@ -94,12 +94,17 @@ function refuseTwoAccounts(
   server: string,
   { configured, inEnvironment }: ReturnType<typeof sources>,
 ): void {
+  // Beside a configured secret, what the environment says of an account is another one's, unless it is the same.
+  const isWhole = secretKeys.some(configured);
+  const defaults: Readonly<Record<string, string | undefined>> = isWhole
+    ? { realm: "master", clientId: configured("username") && "admin-cli", username: "" }
+    : {};
   const differs = (key: string) => {
-    const [one, other] = [configured(key), inEnvironment(key)];
+    const [one, other] = [configured(key) ?? defaults[key], inEnvironment(key)];
     return one !== undefined && other !== undefined && one !== other;
   };
   const key = ["realm", ...accountKeys].find(differs);
-  const ours = key ?? secretKeys.find(configured);
+  const ours = key && configured(key) ? key : secretKeys.find(configured);
   const theirs = key ?? secretKeys.find((secret) => !configured(secret) && inEnvironment(secret));
   if (!ours || !theirs) return;
   const name = `${namespace}:${ours}`;

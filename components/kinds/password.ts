@@ -101,7 +101,8 @@ export const password: PartKind<PasswordInputs, Live, Realm> = {
 
   async write(realm, live, { fields, mark }, inputs) {
     const { user } = live;
-    if (fields.password === toBeSet || fields.password === expired) await reset(realm, live, inputs);
+    if (fields.password === toBeSet || fields.password === expired)
+      await reset(realm, live, inputs, fields.password === expired);
     else if ("password" in fields && fields.password === undefined) await removeCredential(realm, live);
     if (Array.isArray(fields.requiredActions)) {
       const requiredActions = [...fields.requiredActions];
@@ -180,7 +181,7 @@ function neededBy({ __neededBy: who = "whoever logs in with it" }: PasswordInput
   return who;
 }
 
-async function reset(realm: Realm, live: Live, inputs: PasswordInputs): Promise<void> {
+async function reset(realm: Realm, live: Live, inputs: PasswordInputs, isExpired: boolean): Promise<void> {
   const { user } = live;
   try {
     await realm.write(
@@ -208,7 +209,9 @@ async function reset(realm: Realm, live: Live, inputs: PasswordInputs): Promise<
   }
   if (!live.present) return;
   await realm.warn(
-    `The ${inRealm(realm, inputs)} was replaced by the configured one: ${neededBy(inputs)} needs the new one.`,
+    isExpired
+      ? `The ${inRealm(realm, inputs)} had expired and was set again: if it was another one than the configured one, ${neededBy(inputs)} needs that.`
+      : `The ${inRealm(realm, inputs)} was replaced by the configured one: ${neededBy(inputs)} needs the new one.`,
   );
   // The login that has just found the old one wrong was counted, and the token check is to log in as well.
   await unlock(realm, user);

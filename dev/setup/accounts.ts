@@ -26,7 +26,7 @@ export const reader = (release: string | undefined): Account => ({
   ],
 });
 
-/** The attribute of a client by which we recognise what we made; its value is the stack. */
+/** The attribute of a client by which we recognise what we made; its value is the record's id. */
 const mark = "keycloak-apisix.setup";
 
 type Found = ClientRepresentation & { readonly id: string };
@@ -34,26 +34,45 @@ type Found = ClientRepresentation & { readonly id: string };
 export class Accounts {
   readonly #realm: Realm;
   readonly #stack: string;
+  readonly #id: string;
 
-  constructor(realm: Realm, stack: string) {
+  /** @param id of the record */
+  constructor(realm: Realm, stack: string, id: string) {
     this.#realm = realm;
     this.#stack = stack;
+    this.#id = id;
   }
 
   /**
    * The account's client; undefined if there is none.
-   * @throws Error if somebody else made it, because then it is not ours to change or to delete
+   * @throws Error if it was not made from here, because then it is not ours to change
    */
-  async find({ clientId }: Account): Promise<Found | undefined> {
+  async find(account: Account): Promise<Found | undefined> {
+    const found = await this.#existing(account);
+    if (!found || this.#isOurs(found)) return found;
+    throw new Error(
+      `Client '${account.clientId}' is in realm '${this.#realm.name}' already, and was not made by 'npm run setup' in this clone for stack ${this.#stack}: rename or delete it there, or go on by hand (docs/production.md).`,
+    );
+  }
+
+  async whose(account: Account): Promise<"ours" | "others" | "nobody's"> {
+    const found = await this.#existing(account);
+    if (!found) return "nobody's";
+    return this.#isOurs(found) ? "ours" : "others";
+  }
+
+  async #existing({ clientId }: Account): Promise<Found | undefined> {
     const realm = this.#realm.name;
     const read = () => this.#realm.admin.clients.find({ realm, clientId });
     const all = await this.#realm.find("client", `setup ${clientId}`, `Reading client '${clientId}'`, read);
     const found = all?.find((each) => each.clientId === clientId);
-    if (!found?.id) return undefined;
-    if (found.attributes?.[mark] === this.#stack) return { ...found, id: found.id };
-    throw new Error(
-      `Client '${clientId}' is in realm '${realm}' already, and was not made by 'npm run setup' for stack ${this.#stack}: rename or delete it there, or go on by hand (docs/production.md).`,
-    );
+    if (found?.id) return { ...found, id: found.id };
+    await this.#realm.mustSeeAllClients();
+    return undefined;
+  }
+
+  #isOurs({ attributes }: Found): boolean {
+    return attributes?.[mark] === this.#id;
   }
 
   /** Those of its roles that the account does not have. */
@@ -76,6 +95,8 @@ export class Accounts {
   async make(account: Account): Promise<void> {
     const { admin, name: realm } = this.#realm;
     const { clientId } = account;
+    // So that a realm without these roles gets no client either.
+    await this.#management();
     if (!(await this.find(account))) {
       await this.#realm.write(
         `Creating client '${clientId}'`,
@@ -85,7 +106,7 @@ export class Accounts {
             realm,
             clientId,
             description: `The account of Pulumi's stack ${this.#stack}; made by 'npm run setup' of keycloak-apisix.`,
-            attributes: { [mark]: this.#stack },
+            attributes: { [mark]: this.#id },
             publicClient: false,
             serviceAccountsEnabled: true,
             standardFlowEnabled: false,
@@ -113,16 +134,16 @@ export class Accounts {
     }
   }
 
-  /** Deletes the account; nothing happens if there is none. */
+  /** Deletes the account; nothing happens if there is none of ours. */
   async remove(account: Account): Promise<void> {
-    const client = await this.find(account);
-    if (!client) return;
+    const client = await this.#existing(account);
+    if (!client || !this.#isOurs(client)) return;
     const { admin, name: realm } = this.#realm;
     await this.#realm.write(
       `Deleting client '${account.clientId}'`,
       ["client"],
       () => admin.clients.del({ realm, id: client.id }),
-      async () => (await this.find(account)) === undefined,
+      async () => (await this.#existing(account)) === undefined,
     );
   }
 
@@ -131,8 +152,13 @@ export class Accounts {
     const { admin, name: realm } = this.#realm;
     const read = () => admin.clients.getServiceAccountUser({ realm, id });
     const user = await this.#realm.find("own user", id, "Reading a service account", read);
-    const management = await this.#realm.client("realm-management");
+    const management = await this.#management();
     if (!user?.id) throw new Error(`Client ${id} of realm '${realm}' has no service account.`);
     return { user: user.id, management: management.id };
+  }
+
+  /** The client whose roles are the rights over the realm. */
+  #management() {
+    return this.#realm.client(this.#realm.name === "master" ? "master-realm" : "realm-management");
   }
 }

@@ -1,17 +1,24 @@
-// What `npm run setup` makes, one item after the other: each says what it is and whether it is there, makes itself, and takes
-// itself back.
+// What `npm run setup` makes and takes back, one item after the other: each says what it is, and whether it is there.
 
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { parse } from "yaml";
-import { exists, local, root } from "../../rig/machine/folders.ts";
+import { exists, root } from "../../rig/machine/folders.ts";
 import { runPulumi } from "../../rig/pulumi/run.ts";
 import { type Account, type Accounts, writer } from "./accounts.ts";
+import { writePrivately } from "./private-file.ts";
+import { accountsFolder, type SetupRecord, writeRecord } from "./record.ts";
 
-export interface Item {
+export interface ToMake {
   readonly name: string;
   readonly state: "there" | "incomplete" | "missing";
   make(): Promise<void>;
+}
+
+export interface ToTakeBack {
+  readonly name: string;
+  readonly state: "there" | "missing" | "of others";
+  /** What is of others stays. */
   remove(): Promise<void>;
 }
 
@@ -25,10 +32,10 @@ async function pulumi(attempt: string, args: string[], input?: string): Promise<
 
 /** The file from which a shell takes an account, relative to this clone. */
 export const accountFile = (stack: string, { clientId }: Account) =>
-  path.join(path.relative(root, local), "accounts", stack, `${clientId}.env`);
+  path.relative(root, path.join(accountsFolder(stack), `${clientId}.env`));
 
 /** A service account in Keycloak, and the file with its secret. */
-export async function accountItem(accounts: Accounts, stack: string, account: Account): Promise<Item> {
+export async function accountToMake(accounts: Accounts, stack: string, account: Account): Promise<ToMake> {
   const { clientId, roles } = account;
   const file = accountFile(stack, account);
   const absolute = path.join(root, file);
@@ -47,12 +54,25 @@ export KEYCLOAK_CLIENT_SECRET='${(await accounts.secret(account)).replaceAll("'"
     state: isComplete ? "there" : client ? "incomplete" : "missing",
     async make() {
       await accounts.make(account);
-      await mkdir(path.dirname(absolute), { recursive: true, mode: 0o700 });
-      await writeFile(absolute, await text(), { mode: 0o600 });
+      await writePrivately(absolute, await text());
     },
+  };
+}
+
+export async function accountToTakeBack(
+  accounts: Accounts,
+  stack: string,
+  account: Account,
+): Promise<ToTakeBack> {
+  const whose = await accounts.whose(account);
+  const file = accountFile(stack, account);
+  return {
+    name: `client ${account.clientId}, and its secret in ${file}`,
+    state: whose === "ours" ? "there" : whose === "others" ? "of others" : "missing",
     async remove() {
+      if (whose === "others") return;
       await accounts.remove(account);
-      await rm(absolute, { force: true });
+      await rm(path.join(root, file), { force: true });
     },
   };
 }
@@ -70,19 +90,15 @@ const passwordKey = "keycloak-apisix:customerPassword";
  * @param password asks for it, and is called if it is needed; undefined if nothing is to be made
  * @throws Error if a stack of this name is there that is about something else
  */
-export async function stackItem(
+export async function stackToMake(
   stack: string,
   settings: Readonly<Record<string, string>>,
+  record: SetupRecord,
   password: (() => Promise<string>) | undefined,
-): Promise<Item> {
-  const file = `Pulumi.${stack}.yaml`;
-  const absolute = path.join(root, file);
+): Promise<ToMake> {
+  const { file, absolute } = stackFile(stack);
   const here = ["--stack", stack];
-  const all: { name: string; resourceCount?: number }[] = JSON.parse(
-    await pulumi("Listing the stacks", ["stack", "ls", "--json"]),
-  );
-  const found = all.find(({ name }) => name === stack);
-  const isThere = found !== undefined;
+  const isThere = (await findStack(stack)) !== undefined;
   if (!isThere && (await exists(absolute))) {
     throw new Error(
       `${file} is there, but its stack is not in this state backend: set PULUMI_BACKEND_URL to the right one, or move the file away.`,
@@ -103,25 +119,55 @@ export async function stackItem(
     name: `stack ${stack}, with its settings in ${file}`,
     state: !isThere ? "missing" : isComplete ? "there" : "incomplete",
     async make() {
-      if (!isThere) await pulumi(`Creating stack ${stack}`, ["stack", "init", stack]);
+      if (!isThere) {
+        // Not selected: no command without --stack is about production from now on.
+        await pulumi(`Creating stack ${stack}`, ["stack", "init", "--no-select", stack]);
+        await writeRecord(stack, { ...record, madeStack: true });
+      }
       const attempt = `Writing ${file}`;
       const pairs = missing.flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
       if (pairs.length > 0) await pulumi(attempt, ["config", "set-all", ...pairs, ...here]);
       // Not as an argument, which other users of this machine could see.
       if (value) await pulumi(attempt, ["config", "set", "--secret", passwordKey, ...here], value);
     },
+  };
+}
+
+export async function stackToTakeBack(
+  stack: string,
+  settings: Readonly<Record<string, string>>,
+  record: SetupRecord | undefined,
+): Promise<ToTakeBack> {
+  const { file, absolute } = stackFile(stack);
+  const found = await findStack(stack);
+  return {
+    name: `stack ${stack}, with its settings in ${file}`,
+    state: !found ? "missing" : record?.madeStack ? "there" : "of others",
     /** If somebody else has set more, the file stays. */
     async remove() {
-      if (!isThere) return;
-      if (found.resourceCount) {
+      if (record && found?.resourceCount) {
         throw new Error(
           `Stack ${stack} still manages objects in the realm, so nothing is taken back yet. First run:\n  . ${accountFile(stack, writer)} && npm run pulumi -- destroy --stack ${stack}`,
         );
       }
+      if (!found || !record?.madeStack) return;
+      const config = await settingsIn(absolute);
       const isOurs = Object.keys(config).every((key) => key in settings || key === passwordKey);
       const keep = isOurs ? [] : ["--preserve-config"];
       await pulumi(`Removing stack ${stack}`, ["stack", "rm", stack, "--yes", ...keep]);
       if (!isOurs) console.error(`${file} stays, because it holds more than 'npm run setup' wrote.`);
     },
   };
+}
+
+function stackFile(stack: string): { readonly file: string; readonly absolute: string } {
+  const file = `Pulumi.${stack}.yaml`;
+  return { file, absolute: path.join(root, file) };
+}
+
+async function findStack(stack: string): Promise<{ readonly resourceCount?: number } | undefined> {
+  const all: { name: string; resourceCount?: number }[] = JSON.parse(
+    await pulumi("Listing the stacks", ["stack", "ls", "--json"]),
+  );
+  return all.find(({ name }) => name === stack);
 }

@@ -1,6 +1,6 @@
 // `npm run setup`, the way an operator runs it: from an administrator's password to a production stack, and back.
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { execa } from "execa";
@@ -183,11 +183,14 @@ test("what others made stays as it is, and nothing else is made beside it", asyn
   const { realm, project, setup } = await beginning(t);
   await realm.admin("POST", "/clients", { clientId: "pulumi", serviceAccountsEnabled: true });
   const before = await realm.snapshot();
-  for (const more of [[], ["--dry-run"], ["--undo"]]) {
+  for (const more of [[], ["--dry-run"]]) {
     const refused = await setup(...more);
     t.is(refused.exitCode, 1, refused.output);
     t.regex(refused.output, /Client 'pulumi' is in realm .* was not made by 'npm run setup'/);
   }
+  const undone = await setup("--undo");
+  succeeded(t, undone);
+  t.regex(undone.output, /stays +client pulumi,.* not made from this clone/);
   sameRealm(t, await realm.snapshot(), before);
   await realm.admin("DELETE", `/clients/${(await realm.client("pulumi")).id}`);
 
@@ -197,6 +200,33 @@ test("what others made stays as it is, and nothing else is made beside it", asyn
   t.regex(other.output, /Stack production is there already, and its keycloak:url is not http/);
   t.is(await realm.client("pulumi"), undefined);
   succeeded(t, await stack.run("stack", "rm", "--yes"));
+});
+
+test("another clone takes nothing back that this one made, nor a stack that was made by hand", async (t) => {
+  const { realm, project, asAdmin, common, setup } = await beginning(t);
+  succeeded(t, await setup());
+  const record = path.join(project.folder, ".local", "accounts", "production", "setup.json");
+  t.is((await stat(record)).mode & 0o777, 0o600);
+  t.is((await project.pulumi("stack", "ls", "--json")).stdout.includes('"current": true'), false);
+  // The other clone sees the same state and the same stack file, but has not made them.
+  const text = await readFile(record, "utf8");
+  await rm(record);
+  const elsewhere = await setup("--undo");
+  succeeded(t, elsewhere);
+  t.is(elsewhere.output.match(/stays/g)?.length, 2, elsewhere.output);
+  t.truthy(await realm.client("pulumi"));
+  t.true(await exists(path.join(project.folder, "Pulumi.production.yaml")));
+  t.is((await setup()).exitCode, 1);
+  await writeFile(record, text);
+  const state = path.join(project.folder, "other-state");
+  await mkdir(state);
+  const otherState = asAdmin.with({ PULUMI_BACKEND_URL: `file://${state}` });
+  const lost = await otherState.script("dev/setup.ts", ...common, "--undo");
+  t.is(lost.exitCode, 1, lost.output);
+  t.regex(lost.output, /was set up in another state backend/);
+  succeeded(t, await setup("--undo"));
+  t.is(await realm.client("pulumi"), undefined);
+  t.false(await exists(record));
 });
 
 test("what is missing or wrong is told in a sentence, before anything is made", async (t) => {
