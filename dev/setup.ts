@@ -34,8 +34,8 @@ async function main(given: SetupArguments): Promise<number> {
   const settings = await settingsOf(given);
   const recorded = await readRecord(stack);
   // Before any other program starts: neither the administrator nor another account nor the password is for the CLI.
-  const environment = Object.fromEntries(taken.map((name) => [name, take(name)]));
-  const told = (variable: (typeof taken)[number], question: string, how?: { hidden: boolean }) =>
+  const environment = takeEnvironment();
+  const told = (variable: string, question: string, how?: { hidden: boolean }) =>
     answer(variable, environment[variable], question, how);
   await ensureEngine((line) => console.error(line));
   await ensureKeycloakPlugin((line) => console.error(line));
@@ -109,11 +109,12 @@ async function certificate(file: string): Promise<string> {
   throw new Error(`--ca: ${file} cannot be read, or holds no certificate in PEM.`);
 }
 
-const taken = [
-  ...["URL", "BASE_PATH", "REALM", "CLIENT_ID", "CLIENT_SECRET", "USER", "PASSWORD", "PASSWORD_CUSTOMER"].map(
-    (key) => `KEYCLOAK_${key}`,
-  ),
-];
+/** What the environment says of the administrator, of another account, and of the customer. */
+function takeEnvironment(): Readonly<Record<string, string | undefined>> {
+  const account = ["URL", "BASE_PATH", "REALM", "CLIENT_ID", "CLIENT_SECRET", "USER", "PASSWORD"];
+  const names = [...account, "PASSWORD_CUSTOMER"].map((key) => `KEYCLOAK_${key}`);
+  return Object.fromEntries(names.map((name) => [name, take(name)]));
+}
 
 /** Takes a variable away, so that no program started from here sees it. */
 function take(variable: string): string | undefined {
