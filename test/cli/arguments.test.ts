@@ -19,8 +19,9 @@ const refused: readonly (readonly [args: string, says: string])[] = [
     "realm cannot be read, because what the program gives for it has failed: theirs failed",
   ],
   [
+    // Personal data, which may be configured as a secret.
     `{ realm: REALM, customerPassword: "pw", customerProfile: { email: ${theirs} } }`,
-    "customerProfile cannot be read, because what the program gives for it has failed: theirs failed",
+    "customerProfile cannot be read, because what the program gives for it has failed.",
   ],
   [
     // Whoever parses a secret may find it in the message.
