@@ -45,6 +45,12 @@ test("an account comes as a whole from one place: two are refused, whatever thei
 test("name and secret may come from two places, and the same account may be in both", (t) => {
   t.is(read({ ...url, "keycloak:clientId": "writer" }, { KEYCLOAK_CLIENT_SECRET: "w" }).clientSecret, "w");
   t.is(read({ ...url, "keycloak:username": "u" }, { KEYCLOAK_PASSWORD: "p" }).password, "p");
+  const named = { KEYCLOAK_USER: "u", KEYCLOAK_CLIENT_ID: "c", KEYCLOAK_REALM: "r" };
+  t.like(read({ ...url, "keycloak:password": "p" }, named), {
+    username: "u",
+    clientId: "c",
+    adminRealm: "r",
+  });
   t.is(read({ ...url, "keycloak:realm": "a" }, reader).clientId, "reader");
   t.is(read(writer, { KEYCLOAK_CLIENT_ID: "writer", KEYCLOAK_CLIENT_SECRET: "w" }).clientId, "writer");
 });

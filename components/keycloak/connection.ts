@@ -94,10 +94,13 @@ function refuseTwoAccounts(
   server: string,
   { configured, inEnvironment }: ReturnType<typeof sources>,
 ): void {
-  // Beside a configured secret, what the environment says of an account is another one's, unless it is the same.
-  const isWhole = secretKeys.some(configured);
+  // Beside a whole account, what the environment says of one is another one's, unless it is the same.
+  const isOfUser = configured("username") !== undefined;
+  const isWhole = isOfUser
+    ? configured("password") !== undefined
+    : configured("clientId") !== undefined && configured("clientSecret") !== undefined;
   const defaults: Readonly<Record<string, string | undefined>> = isWhole
-    ? { realm: "master", clientId: configured("username") && "admin-cli", username: "" }
+    ? { realm: "master", ...(isOfUser ? { clientId: "admin-cli" } : { username: "" }) }
     : {};
   const differs = (key: string) => {
     const [one, other] = [configured(key) ?? defaults[key], inEnvironment(key)];
