@@ -260,11 +260,7 @@ export class Realm {
   ): Promise<void> {
     if (this.#sees.has(what)) return;
     const mayNotSee = this.#mayNotSee(`all ${what}`, "whether one is missing", toSee, toChange);
-    try {
-      await this.#read(`Reading whether all ${what} can be seen`, request);
-    } catch (error) {
-      throw error instanceof Failure && error.status === 403 ? mayNotSee : error;
-    }
+    await this.#readUnless(mayNotSee, `Reading whether all ${what} can be seen`, request);
     if (await this.#seesByPermission([toSee, toChange])) throw mayNotSee;
     this.#sees.add(what);
   }
@@ -374,15 +370,11 @@ export class Realm {
     return this.#once("realm", "settings", async () => {
       const unknown = "whether a failed login locks users, or an email address renames them";
       const mayNotSee = this.#mayNotSee("the settings", unknown, "view-realm", "manage-realm");
-      try {
-        const settings = await this.#read("Reading the realm's settings", () =>
-          this.admin.realms.findOne({ realm: this.name }),
-        );
-        if (settings?.id) return settings;
-      } catch (error) {
-        // Old releases (Keycloak 19) refuse the question.
-        throw error instanceof Failure && error.status === 403 ? mayNotSee : error;
-      }
+      // Old releases (Keycloak 19) refuse the question.
+      const settings = await this.#readUnless(mayNotSee, "Reading the realm's settings", () =>
+        this.admin.realms.findOne({ realm: this.name }),
+      );
+      if (settings?.id) return settings;
       throw mayNotSee;
     });
   }
@@ -437,6 +429,15 @@ export class Realm {
       return await this.session.read(this.#inRealm(attempt), request);
     } catch (error) {
       throw hasMeaning(error, "nothing there") ? await this.#realmMissing() : error;
+    }
+  }
+
+  /** @throws the failure that is given, if Keycloak forbids it */
+  async #readUnless<T>(forbidden: Failure, attempt: string, request: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#read(attempt, request);
+    } catch (error) {
+      throw error instanceof Failure && error.status === 403 ? forbidden : error;
     }
   }
 

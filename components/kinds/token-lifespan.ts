@@ -54,8 +54,8 @@ export const tokenLifespan: PartKind<TokenLifespanInputs, Live, Realm> = {
     await realm.write(
       `Setting the access token lifespan of client '${clientId}'`,
       ["client"],
-      // Otherwise the whole client: without `authorizationServicesEnabled` Keycloak deletes its resources and policies, up to 26.0
-      // also its service account without `serviceAccountsEnabled`. An empty text removes an attribute.
+      // All the rest goes along: without `authorizationServicesEnabled` Keycloak deletes the client's resources and
+      // policies, up to 26.0 also its service account without `serviceAccountsEnabled`. An empty text removes an attribute.
       () =>
         realm.admin.clients.update(
           { realm: realm.name, id },
