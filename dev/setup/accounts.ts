@@ -55,10 +55,10 @@ export class Accounts {
     );
   }
 
-  async whose(account: Account): Promise<"ours" | "others" | "nobody's"> {
+  async stateOf(account: Account): Promise<"there" | "missing" | "of others"> {
     const found = await this.#existing(account);
-    if (!found) return "nobody's";
-    return this.#isOurs(found) ? "ours" : "others";
+    if (!found) return "missing";
+    return this.#isOurs(found) ? "there" : "of others";
   }
 
   async #existing({ clientId }: Account): Promise<Found | undefined> {

@@ -3,10 +3,9 @@
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { parse } from "yaml";
-import { exists, root } from "../../rig/machine/folders.ts";
+import { exists, root, writePrivately } from "../../rig/machine/folders.ts";
 import { runPulumi } from "../../rig/pulumi/run.ts";
 import { type Account, type Accounts, writer } from "./accounts.ts";
-import { writePrivately } from "./private-file.ts";
 import { accountsFolder, type SetupRecord, writeRecord } from "./record.ts";
 
 export interface ToMake {
@@ -64,13 +63,13 @@ export async function accountToTakeBack(
   stack: string,
   account: Account,
 ): Promise<ToTakeBack> {
-  const whose = await accounts.whose(account);
+  const state = await accounts.stateOf(account);
   const file = accountFile(stack, account);
   return {
     name: `client ${account.clientId}, and its secret in ${file}`,
-    state: whose === "ours" ? "there" : whose === "others" ? "of others" : "missing",
+    state,
     async remove() {
-      if (whose === "others") return;
+      if (state === "of others") return;
       await accounts.remove(account);
       await rm(path.join(root, file), { force: true });
     },

@@ -3,8 +3,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFile, rm, rmdir } from "node:fs/promises";
 import path from "node:path";
-import { local } from "../../rig/machine/folders.ts";
-import { writePrivately } from "./private-file.ts";
+import { local, writePrivately } from "../../rig/machine/folders.ts";
 
 export interface SetupRecord {
   /** Stands in the attributes of the clients that it made, and nobody can guess it. */

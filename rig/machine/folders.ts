@@ -2,7 +2,18 @@
 
 import { randomBytes } from "node:crypto";
 import { constants, rmSync } from "node:fs";
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  access,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 
@@ -94,5 +105,12 @@ export async function secretFile(file: string): Promise<string> {
   return file;
 }
 
-/** The secret in such a file. */
+/** Writes a file that only its owner may read, whatever was there before. */
+export async function writePrivately(file: string, text: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  await chmod(file, 0o600).catch(() => {});
+  await writeFile(file, text, { mode: 0o600 });
+}
+
+/** The secret in a {@link secretFile}. */
 export const readSecret = async (file: string) => (await readFile(await secretFile(file), "utf8")).trim();

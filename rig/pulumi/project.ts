@@ -34,6 +34,15 @@ export interface ProjectOptions {
   readonly env?: Record<string, string | undefined>;
 }
 
+/** `env` of a project that is told of no Keycloak. */
+export const withoutKeycloak: Readonly<Record<string, undefined>> = {
+  KEYCLOAK_URL: undefined,
+  KEYCLOAK_BASE_PATH: undefined,
+  KEYCLOAK_CLIENT_ID: undefined,
+  KEYCLOAK_USER: undefined,
+  KEYCLOAK_PASSWORD: undefined,
+};
+
 /** A project folder with its own state, for any number of stacks. */
 export class TestProject {
   readonly folder: string;

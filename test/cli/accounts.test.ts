@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from "ava";
 import { changeMapper } from "../../rig/keycloak/by-hand.ts";
 import { server, TestAdmin, TestRealm } from "../../rig/keycloak/realm.ts";
 import { copyClone } from "../../rig/machine/clone.ts";
-import { TestProject } from "../../rig/pulumi/project.ts";
+import { TestProject, withoutKeycloak } from "../../rig/pulumi/project.ts";
 import { password, succeeded } from "../support/given.ts";
 import { LimitedAdmin } from "../support/limited-admin.ts";
 
@@ -25,10 +25,9 @@ async function realmWithAccounts(t: ExecutionContext) {
   t.teardown(() => realm.delete());
   const writer = await serviceAccount(realm, ["manage-users", "manage-clients", "manage-realm"]);
   const reader = await serviceAccount(realm, toWatch);
-  const names = ["URL", "BASE_PATH", "CLIENT_ID", "USER", "PASSWORD"].map((name) => `KEYCLOAK_${name}`);
   const project = await TestProject.create({
     install: copyClone,
-    env: Object.fromEntries(names.map((name) => [name, undefined])),
+    env: withoutKeycloak,
   });
   t.teardown(() => project.delete());
   const stack = await project.stack("production", {

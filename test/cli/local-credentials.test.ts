@@ -5,7 +5,7 @@ import path from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { server, TestRealm } from "../../rig/keycloak/realm.ts";
 import { copyClone } from "../../rig/machine/clone.ts";
-import { TestProject } from "../../rig/pulumi/project.ts";
+import { TestProject, withoutKeycloak } from "../../rig/pulumi/project.ts";
 import { password, succeeded } from "../support/given.ts";
 
 /** Somebody else's server: keeps what it is sent. */
@@ -27,11 +27,7 @@ test("the local admin's credentials go to no other server", async (t) => {
   const { url, received } = await otherServer(t);
   const realm = await TestRealm.create();
   t.teardown(() => realm.delete());
-  const unset = { KEYCLOAK_URL: undefined, KEYCLOAK_BASE_PATH: undefined, KEYCLOAK_CLIENT_ID: undefined };
-  const project = await TestProject.create({
-    install: copyClone,
-    env: { ...unset, KEYCLOAK_USER: undefined, KEYCLOAK_PASSWORD: undefined },
-  });
+  const project = await TestProject.create({ install: copyClone, env: withoutKeycloak });
   t.teardown(() => project.delete());
   const run = (...args: string[]) => project.script("dev/pulumi.ts", ...args, "--non-interactive");
   const file = path.join(project.folder, "Pulumi.production.yaml");

@@ -7,7 +7,7 @@ import { execa } from "execa";
 import { server, TestRealm } from "../../rig/keycloak/realm.ts";
 import { copyClone } from "../../rig/machine/clone.ts";
 import { root } from "../../rig/machine/folders.ts";
-import { TestProject } from "../../rig/pulumi/project.ts";
+import { TestProject, withoutKeycloak } from "../../rig/pulumi/project.ts";
 import { password } from "../support/given.ts";
 
 interface Command {
@@ -143,10 +143,9 @@ test("no shell block has a comment, which zsh would take for arguments", async (
 test("README's commands for a realm run as printed, one after the other", async (t) => {
   const realm = await TestRealm.create({}, {}, "expertflow");
   t.teardown(() => realm.delete());
-  const names = ["URL", "BASE_PATH", "CLIENT_ID", "USER", "PASSWORD"].map((name) => `KEYCLOAK_${name}`);
   const project = await TestProject.create({
     install: copyClone,
-    env: Object.fromEntries(names.map((name) => [name, undefined])),
+    env: withoutKeycloak,
   });
   t.teardown(() => project.delete());
   const values = path.join(project.folder, "kubernetes", "helm-values", "apisix-custom-values.yaml");

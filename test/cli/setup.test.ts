@@ -7,7 +7,7 @@ import { execa } from "execa";
 import { server, TestAdmin, TestRealm } from "../../rig/keycloak/realm.ts";
 import { copyClone } from "../../rig/machine/clone.ts";
 import { exists } from "../../rig/machine/folders.ts";
-import { TestProject } from "../../rig/pulumi/project.ts";
+import { TestProject, withoutKeycloak } from "../../rig/pulumi/project.ts";
 import { makeAuthority } from "../../rig/servers/authority.ts";
 import { sameRealm, succeeded, withoutMarks } from "../support/given.ts";
 import { filesIn, inTheClear } from "../support/secrets.ts";
@@ -32,9 +32,7 @@ async function beginning(t: ExecutionContext) {
   t.teardown(() => realm.delete());
   const admin = await TestAdmin.create(secrets["the administrator's password"]);
   t.teardown(() => admin.delete());
-  const names = ["URL", "BASE_PATH", "CLIENT_ID", "USER", "PASSWORD"].map((name) => `KEYCLOAK_${name}`);
-  const env = Object.fromEntries(names.map((name) => [name, undefined]));
-  const project = await TestProject.create({ install: copyClone, env });
+  const project = await TestProject.create({ install: copyClone, env: withoutKeycloak });
   t.teardown(() => project.delete());
   const credentials = {
     KEYCLOAK_USER: admin.username,

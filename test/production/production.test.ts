@@ -18,7 +18,7 @@ import { Cluster } from "../../rig/keycloak/cluster.ts";
 import { TestRealm } from "../../rig/keycloak/realm.ts";
 import { ensureKeycloakDistribution } from "../../rig/keycloak/server.ts";
 import { root } from "../../rig/machine/folders.ts";
-import { TestProject, type TestStack } from "../../rig/pulumi/project.ts";
+import { TestProject, type TestStack, withoutKeycloak } from "../../rig/pulumi/project.ts";
 import { type Authority, makeAuthority } from "../../rig/servers/authority.ts";
 import { Postgres } from "../../rig/servers/postgres.ts";
 import { sameRealm, succeeded, warnings } from "../support/given.ts";
@@ -105,14 +105,11 @@ async function makeServiceAccount(
 
 /** A user's clone: the environment has the state's address and the passphrase, later also the account. */
 async function checkout(t: ExecutionContext, backend: Record<string, string>): Promise<TestProject> {
-  const byEnvironment = ["URL", "BASE_PATH", "CLIENT_ID", "USER", "PASSWORD"].map(
-    (name) => `KEYCLOAK_${name}`,
-  );
   const project = await TestProject.create({
     env: {
       PULUMI_CONFIG_PASSPHRASE: undefined,
       PULUMI_CONFIG_PASSPHRASE_FILE: path.join(home, "passphrase"),
-      ...Object.fromEntries(byEnvironment.map((name) => [name, undefined])),
+      ...withoutKeycloak,
       ...backend,
     },
   });
