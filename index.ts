@@ -2,9 +2,9 @@
 // need to know about it. One component does a realm's work; this program reads the settings and collects the outputs.
 import "./program/without-source-maps.ts";
 import { ApisixEnablement } from "./components/index.ts";
-import { coreCustomValues as coreTexts } from "./program/core-values.ts";
+import { apisixCustomValues as apisixText } from "./program/apisix-values.ts";
+import { coreCustomValues as coreText } from "./program/core-values.ts";
 import { readSettings } from "./program/settings/read.ts";
-import { apisixTexts } from "./program/values-files.ts";
 
 const all = await Promise.all(
   readSettings().map(async ({ ownRealm, ...settings }) => {
@@ -24,11 +24,11 @@ export const enablements = Object.fromEntries(
   ]),
 );
 
-export const { apisixJson, apisixYaml, apisixCustomValues } = apisixTexts(
+export const apisixCustomValues = apisixText(
   Object.fromEntries(all.map(([name, { apisix }]) => [name, apisix])),
 );
 
-export const coreCustomValues = coreTexts(
+export const coreCustomValues = coreText(
   Object.fromEntries(
     all.flatMap(([name, , { customerUsername: username, customerPassword }]) =>
       customerPassword ? [[name, customerPassword.apply((password) => ({ username, password }))]] : [],

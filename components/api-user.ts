@@ -139,12 +139,13 @@ export class ApiUser extends pulumi.ComponentResource {
     const password = passwordOf(this, "password", settings.password);
     warnOfGuessablePassword(this, common.username, password);
 
-    const earlier = resourcesIn(options.dependsOn);
-    const after = (...dependsOn: readonly pulumi.Resource[]) => ({
-      parent: this,
-      dependsOn: earlier.apply((all) => [...all, ...dependsOn]),
-    });
-    const user = new User(`${name}-user`, { ...common, profile: settings.profile }, after());
+    // Each waits for the one before, so what the component waits for is named once.
+    const after = (...dependsOn: pulumi.Resource[]) => ({ parent: this, dependsOn });
+    const user = new User(
+      `${name}-user`,
+      { ...common, profile: settings.profile },
+      { parent: this, dependsOn: resourcesIn(options.dependsOn) },
+    );
     const ofUser = new Password(
       `${name}-password`,
       { ...common, password, client, keep, neededBy },
@@ -156,7 +157,7 @@ export class ApiUser extends pulumi.ComponentResource {
         `${name}-role-mappings`,
         { ...common, roles: [...roles], ensured: [...(settings.ensuredRoles ?? [])] },
         // The password carries the user's owner mark, so it comes first.
-        after(user, ofUser),
+        after(ofUser),
       );
     const ensured = { user, password: ofUser, ...(mappings && { "role-mappings": mappings }) };
     const { verifyAfter = [] } = settings;
@@ -188,7 +189,8 @@ export class ApiUser extends pulumi.ComponentResource {
       token: pulumi.output(token),
     };
     Object.assign(this, outputs);
-    this.registerOutputs(outputs);
+    // The children and whoever reads the properties have them all: here, the engine would write them with every step.
+    this.registerOutputs();
   }
 }
 

@@ -314,7 +314,8 @@ export class ApisixEnablement extends pulumi.ComponentResource {
         }),
     };
     Object.assign(this, outputs);
-    this.registerOutputs(outputs);
+    // The children and whoever reads the properties have them all: here, the engine would write them with every step.
+    this.registerOutputs();
   }
 }
 

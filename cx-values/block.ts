@@ -46,11 +46,11 @@ export function words({ realm, client }: Owner): string {
 
 /**
  * The blocks for one realm.
- * @param output the stack output `apisixJson`: by realm, what belongs under a route's `plugins`
+ * @param enablements that output of the stack: by realm, with `apisix`, what stands under a route's `plugins`
  * @throws Error that says which realm to name, or what is wrong with the output
  */
-export function blocksFor(output: string, stack: string, realm: string | undefined): Plugins {
-  const byRealm = parsed(output);
+export function blocksFor(enablements: unknown, stack: string, realm: string | undefined): Plugins {
+  const byRealm = pluginsIn(enablements);
   const realms = Object.keys(byRealm);
   if (realm === undefined && realms.length > 1) {
     throw new Error(
@@ -83,14 +83,15 @@ export function fromJson(text: string): unknown {
   }
 }
 
-function parsed(output: string): Readonly<Record<string, Plugins>> {
-  const byRealm = fromJson(output);
-  if (!isBlock(byRealm) || !Object.values(byRealm).every(isPlugins)) {
-    throw new Error("The stack's output apisixJson does not hold each realm's plugins.");
-  }
-  return Object.fromEntries(
-    Object.entries(byRealm).filter((entry): entry is [string, Plugins] => isPlugins(entry[1])),
+function pluginsIn(enablements: unknown): Readonly<Record<string, Plugins>> {
+  const byRealm = Object.entries(isBlock(enablements) ? enablements : {}).map(
+    ([realm, enablement]) => [realm, isBlock(enablement) ? enablement.apisix : undefined] as const,
   );
+  const usable = byRealm.filter((entry): entry is [string, Plugins] => isPlugins(entry[1]));
+  if (!isBlock(enablements) || usable.length < byRealm.length) {
+    throw new Error("The stack's output enablements does not hold each realm's plugins.");
+  }
+  return Object.fromEntries(usable);
 }
 
 function isPlugins(value: unknown): value is Plugins {

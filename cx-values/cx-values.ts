@@ -30,7 +30,7 @@ type Options = NonNullable<ReturnType<typeof readArguments>>;
 async function main({ stack, file, realm, routes, check, remove }: Options): Promise<number> {
   const before = await readText(file);
   await ensureEngine((line) => console.error(line));
-  const plugins = blocksFor(await output(stack), stack, realm);
+  const plugins = blocksFor(await enablementsOf(stack), stack, realm);
   let result: Rewritten;
   try {
     result = rewrite(before, { plugins, named: routes, remove });
@@ -92,8 +92,8 @@ function parse(args: string[]) {
   }
 }
 
-/** The stack output `apisixJson`, with the client's secret in it. */
-async function output(stack: string): Promise<string> {
+/** That output of the stack, with the client's secret in it. */
+async function enablementsOf(stack: string): Promise<unknown> {
   const args = ["stack", "output", "--json", "--show-secrets", "--stack", stack, "--non-interactive"];
   const { exitCode, stdout, stderr } = await runPulumi(args, { onLine: () => {} });
   if (exitCode !== 0) {
@@ -102,9 +102,9 @@ async function output(stack: string): Promise<string> {
     );
   }
   const outputs = fromJson(stdout);
-  if (isBlock(outputs) && typeof outputs.apisixJson === "string") return outputs.apisixJson;
+  if (isBlock(outputs) && outputs.enablements !== undefined) return outputs.enablements;
   throw new Error(
-    `Stack '${stack}' has no output apisixJson yet: run its up first (npm run pulumi -- up --stack ${quoted(stack)}).`,
+    `Stack '${stack}' has no output enablements yet: run its up first (npm run pulumi -- up --stack ${quoted(stack)}).`,
   );
 }
 

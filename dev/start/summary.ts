@@ -48,7 +48,7 @@ Look around
   log in    as ${adminUser}, with the password in this file:
             cat ${path.relative(root, adminPasswordFile())}
   APISIX    what stands under a route's plugins, with the client's secret:
-            ${npm} run --silent pulumi -- stack output apisixYaml --stack dev --show-secrets
+            ${npm} run --silent pulumi -- stack output apisixCustomValues --stack dev --show-secrets
 
 Try next
   break     ${npm} run break

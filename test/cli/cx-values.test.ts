@@ -65,7 +65,7 @@ test.serial("the stack's block is put on a route, kept up to date, and taken out
 
   const early = await run();
   t.is(early.exitCode, 1, early.output);
-  t.regex(early.output, /Stack 'eu' has no output apisixJson yet: run its up first/);
+  t.regex(early.output, /Stack 'eu' has no output enablements yet: run its up first/);
   succeeded(t, await stack.up());
 
   const differs = await run("--check");
@@ -81,8 +81,8 @@ test.serial("the stack's block is put on a route, kept up to date, and taken out
   t.is(asPrinted.exitCode, 0, asPrinted.all);
   outputs.push(["as printed", asPrinted.all]);
   const written = await readFile(file, "utf8");
-  const { apisixJson } = await stack.outputs();
-  t.deepEqual(await block(), JSON.parse(apisixJson)[realm.name]["openid-connect"]);
+  const { enablements } = await stack.outputs();
+  t.deepEqual(await block(), enablements[realm.name].apisix["openid-connect"]);
   t.is((await block()).client_secret, secrets["the first secret"]);
   t.is((await stat(file)).mode & 0o777, 0o640);
   t.true((await lstat(link)).isSymbolicLink());
