@@ -22,7 +22,6 @@ function refuseOtherServers(): void {
   );
 }
 
-let url = "";
 let diagnostics: string[] = [];
 
 /** Runs the CLI. @throws Error with its output if it fails */
@@ -44,15 +43,20 @@ async function pulumi(args: string[], show: (line: string) => void = () => {}): 
 
 try {
   refuseOtherServers();
+  let show = (_line: string) => {};
+  // It needs none of the other steps, so it is fetched and started beside them.
+  const keycloak = ensureLocalKeycloak((line) => show(line), abort.signal);
+  // Its own step tells of it.
+  keycloak.catch(() => {});
   await runSteps([
     ...engineSteps,
     {
       title: "Keycloak",
       task: async (_, task) => {
-        url = await ensureLocalKeycloak((line) => {
+        show = (line) => {
           task.output = line;
-        }, abort.signal);
-        task.title = `Keycloak at ${url}`;
+        };
+        task.title = `Keycloak at ${await keycloak}`;
       },
     },
     {
@@ -73,8 +77,10 @@ try {
   ]);
   if (diagnostics.length > 0) console.log(`\n${diagnostics.join("\n")}`);
   const outputs = JSON.parse(await pulumi(["stack", "output", "--json", "--show-secrets"]));
-  console.log(summary(outputs, { url, version: process.env.KEYCLOAK_VERSION }));
+  console.log(summary(outputs, { url: await keycloak, version: process.env.KEYCLOAK_VERSION }));
 } catch (error) {
   failWith(error);
   if (abort.signal.aborted) process.exitCode = 130;
+  // A Keycloak that is not ready yet is of no use now.
+  abort.abort();
 }
