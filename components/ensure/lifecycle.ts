@@ -261,16 +261,15 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     const key = newKey();
     const mark = markOf(key);
     const fields = await kind.wanted(realm, inputs, { writing: true });
-    const record = (live: Live | undefined, written: Fields) => {
-      const before = { fields: foundAndWritten({}, written, Object.keys(fields)) };
-      return recordOf(realm, inputs, live, { adopted: false, key, mark, before });
-    };
+    // Destroy removes what was created, and so puts none of its fields back.
+    const record = (live?: Live) =>
+      recordOf(realm, inputs, live, { adopted: false, key, mark, before: { fields: {} } });
     let isMade = false;
     try {
       await kind.create(realm, inputs, fields, mark);
       isMade = true;
       const live = await kind.find(realm, inputs);
-      if (live) return this.#hold(record(live, live.fields));
+      if (live) return this.#hold(record(live));
       throw new Failure(
         `${capital(this.#describe(realm, inputs))} was created, and was gone when it was read back: see who deletes it, then run the command again.`,
       );
@@ -285,7 +284,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
       // Next time, the mark shows whether the object is ours.
       const isPerhapsMade =
         isMade || failure.meaning === "unclear" || (await this.#isMarked(realm, inputs, mark));
-      throw isPerhapsMade ? new BrokenOff(failure, record(undefined, fields)) : failure;
+      throw isPerhapsMade ? new BrokenOff(failure, record()) : failure;
     }
   }
 

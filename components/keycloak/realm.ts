@@ -224,8 +224,10 @@ export class Realm {
 
   /** Users with this email address; Keycloak keeps it in lower case. */
   async usersWithEmail(email: string): Promise<User[]> {
-    const found = await this.#read("Reading who has an email address", () =>
-      this.admin.users.find({ realm: this.name, email, exact: true }),
+    const found = await this.#once("user", `email ${email}`, () =>
+      this.#read("Reading who has an email address", () =>
+        this.admin.users.find({ realm: this.name, email, exact: true }),
+      ),
     );
     return found.flatMap((user) =>
       user.id && user.username && user.email?.toLowerCase() === email.toLowerCase()

@@ -3,7 +3,8 @@
 /**
  * Loads the provider of one kind from the package that is installed where the program runs, so an old state never
  * runs old code. If the package is missing, loading fails with an error. The engine starts the process in the
- * program's folder (`main` in Pulumi.yaml), and Node looks for the package from there upwards.
+ * program's folder (`main` in Pulumi.yaml), and Node looks for the package from there upwards. A bare `require` would
+ * do that too, but not find the package in its own repository.
  */
 export function providerText(kind: string): string {
   return `exports.handler = () => require("module").createRequire(process.cwd() + "/")("keycloak-apisix/provider").provider("${kind}");`;
