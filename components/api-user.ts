@@ -129,73 +129,96 @@ export class ApiUser extends pulumi.ComponentResource {
     super("keycloak-apisix:index:ApiUser", name, {}, options);
     const settings = checkedArguments(this, args, shapes);
     requireConnection(this, settings.connection);
-    const { roles, keepPassword: keep, passwordNeededBy: neededBy, gatewayScope } = settings;
-    const common = {
+    const target = {
       realm: onceItExists(settings.realm, options),
-      username: pulumi.output(settings.username),
-      connection: settings.connection || undefined,
+      client: onceItExists(textOr("cim", settings.client), options),
     };
-    const client = onceItExists(textOr("cim", settings.client), options);
     const password = passwordOf(this, "password", settings.password);
-    warnOfGuessablePassword(this, common.username, password);
-
-    // Each waits for the one before, so what the component waits for is named once.
-    const after = (...dependsOn: pulumi.Resource[]) => ({ parent: this, dependsOn });
-    const user = new User(
-      `${name}-user`,
-      { ...common, profile: settings.profile },
-      { parent: this, dependsOn: resourcesIn(options.dependsOn) },
-    );
-    const ofUser = new Password(
-      `${name}-password`,
-      { ...common, password, client, keep, neededBy },
-      after(user),
-    );
-    const mappings =
-      roles &&
-      new RoleMappings(
-        `${name}-role-mappings`,
-        { ...common, roles: [...roles], ensured: [...(settings.ensuredRoles ?? [])] },
-        // The password carries the user's owner mark, so it comes first.
-        after(ofUser),
-      );
-    const ensured = { user, password: ofUser, ...(mappings && { "role-mappings": mappings }) };
-    const { verifyAfter = [] } = settings;
-    const proven = [...verifyAfter, ...Object.values(ensured)];
-    const token =
-      settings.verifyToken === false
-        ? undefined
-        : new TokenCheck(
-            `${name}-token`,
-            {
-              ...common,
-              client,
-              password,
-              keep,
-              gatewayScope,
-              roles: [...(roles ?? [])],
-              apisixDiscoveryBase: addressOf(this, "apisixDiscoveryBase", settings.apisixDiscoveryBase),
-              tokenBase: addressOf(this, "tokenBase", settings.tokenBase),
-              authorizedRequests: requestsOf(this, settings.authorizedRequests),
-              after: proven.flatMap((each) => (each instanceof EnsuredResource ? [each.changedAt] : [])),
-            },
-            after(...proven),
-          ).token;
-    const outputs = {
-      userId: user.uuid,
-      adopted: pulumi.output(
-        Object.fromEntries(Object.entries(ensured).map(([child, { adopted }]) => [child, adopted])),
-      ),
-      token: pulumi.output(token),
-    };
-    Object.assign(this, outputs);
-    // The children and whoever reads the properties have them all: here, the engine would write them with every step.
+    Object.assign(this, ensureUser(this, name, { ...settings, ...target, password }, options.dependsOn));
     this.registerOutputs();
   }
 }
 
+/** Checked arguments of an {@link ApiUser}. */
+export interface UserSettings extends ApiUserArgs {
+  client: pulumi.Output<string>;
+  password: pulumi.Output<string>;
+}
+
+/**
+ * Makes a user, and proves that it gets a token. The customer's resources stand in the component of its realm: one of
+ * its own would make the state larger, and every step that writes it slower.
+ */
+export function ensureUser(
+  parent: pulumi.ComponentResource,
+  name: string,
+  settings: UserSettings,
+  dependsOn: pulumi.ResourceOptions["dependsOn"],
+) {
+  const { client, password, roles, keepPassword: keep, passwordNeededBy: neededBy, gatewayScope } = settings;
+  const common = {
+    realm: settings.realm,
+    username: pulumi.output(settings.username),
+    connection: settings.connection || undefined,
+  };
+  warnOfGuessablePassword(parent, common.username, password);
+
+  const earlier = resourcesIn(dependsOn);
+  const after = (...each: pulumi.Resource[]) => ({ parent, dependsOn: each });
+  const user = new User(
+    `${name}-user`,
+    { ...common, profile: settings.profile },
+    { parent, dependsOn: earlier },
+  );
+  const ofUser = new Password(
+    `${name}-password`,
+    { ...common, password, client, keep, neededBy },
+    after(user),
+  );
+  const mappings =
+    roles &&
+    new RoleMappings(
+      `${name}-role-mappings`,
+      { ...common, roles: [...roles], ensured: [...(settings.ensuredRoles ?? [])] },
+      {
+        parent,
+        // The password carries the user's owner mark, so it comes first. A role that goes with its mapping goes after it.
+        dependsOn: earlier.apply((all) => [...all, ofUser]),
+      },
+    );
+  const ensured = { user, password: ofUser, ...(mappings && { "role-mappings": mappings }) };
+  const { verifyAfter = [] } = settings;
+  const proven = [...verifyAfter, ...Object.values(ensured)];
+  const token =
+    settings.verifyToken === false
+      ? undefined
+      : new TokenCheck(
+          `${name}-token`,
+          {
+            ...common,
+            client,
+            password,
+            keep,
+            gatewayScope,
+            roles: [...(roles ?? [])],
+            apisixDiscoveryBase: addressOf(parent, "apisixDiscoveryBase", settings.apisixDiscoveryBase),
+            tokenBase: addressOf(parent, "tokenBase", settings.tokenBase),
+            authorizedRequests: requestsOf(parent, settings.authorizedRequests),
+            after: proven.flatMap((each) => (each instanceof EnsuredResource ? [each.changedAt] : [])),
+          },
+          after(...proven),
+        ).token;
+  return {
+    userId: user.uuid,
+    adopted: pulumi.output(
+      Object.fromEntries(Object.entries(ensured).map(([child, { adopted }]) => [child, adopted])),
+    ),
+    token: pulumi.output(token),
+  };
+}
+
 function warnOfGuessablePassword(
-  component: ApiUser,
+  component: pulumi.Resource,
   username: pulumi.Output<string>,
   password: pulumi.Output<string>,
 ): void {

@@ -1,6 +1,6 @@
 // The component: one realm, made ready for APISIX.
 import * as pulumi from "@pulumi/pulumi";
-import { ApiUser } from "./api-user.ts";
+import { ApiUser, ensureUser } from "./api-user.ts";
 import { authzKeycloakPlugin } from "./apisix/authz-keycloak.ts";
 import { openidConnectPlugin } from "./apisix/openid-connect.ts";
 import type { ApisixPlugins } from "./apisix/plugins.ts";
@@ -244,7 +244,8 @@ export class ApisixEnablement extends pulumi.ComponentResource {
       apisixDiscoveryBase,
     };
     const customer = withCustomer
-      ? new ApiUser(
+      ? ensureUser(
+          this,
           name,
           {
             ...common,
@@ -260,7 +261,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
             verifyAfter: [...Object.values(ofClient), ...(role ? [role] : [])],
           },
           // A role that a user still has is not removed, so destroy must remove the user first.
-          { parent: this, dependsOn: role },
+          role,
         )
       : undefined;
     if (withCustomer) refuseCustomerTwice(this, settings);
@@ -314,7 +315,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
         }),
     };
     Object.assign(this, outputs);
-    // The children and whoever reads the properties have them all: here, the engine would write them with every step.
+    // The children have them all: registered once more, the engine would write them with every step.
     this.registerOutputs();
   }
 }

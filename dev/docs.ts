@@ -163,7 +163,7 @@ function lastOf(text: string): string {
 
 /** The lines of a plan in a fixed order, since the CLI's varies, and without settings that the reader knows. */
 function planOf(text: string): string {
-  const order = ["AudienceMapper", "RealmRole", "ApiUser", "User", "Password", "RoleMappings", "TokenCheck"];
+  const order = ["AudienceMapper", "RealmRole", "User", "Password", "RoleMappings", "TokenCheck"];
   const told = /^(plan|adopts|corrects|mapper|role|username)$/;
   const lines = linesWithout(text, /\[urn=|^\s*$|^Resources:|^ +\+ \d+ to create/).split("\n");
   const blocks: string[][] = [[]];

@@ -93,9 +93,8 @@ test.serial("refresh, --target and --replace lose nothing", async (t) => {
   sameRealm(t, await realm.snapshot(), enabled);
 
   const component = "urn:pulumi:test::keycloak-apisix::keycloak-apisix:index:ApisixEnablement";
-  const ofCustomer = "$keycloak-apisix:index:ApiUser";
-  const urn = (type: string, child: string, parent = "") =>
-    `${component}${parent}$pulumi-nodejs:dynamic/keycloak-apisix:${type}::${realm.name}-${child}`;
+  const urn = (type: string, child: string) =>
+    `${component}$pulumi-nodejs:dynamic/keycloak-apisix:${type}::${realm.name}-${child}`;
   await realm.admin("DELETE", "/roles/customer");
   // A refresh records that the role is gone; the next up creates it again.
   succeeded(t, await stack.run("refresh", "--yes", "--skip-preview"));
@@ -104,7 +103,7 @@ test.serial("refresh, --target and --replace lose nothing", async (t) => {
   t.true((await realm.mappedRoles()).includes("customer"));
 
   const user = await realm.user();
-  succeeded(t, await stack.up("--replace", urn("User", "user", ofCustomer)));
+  succeeded(t, await stack.up("--replace", urn("User", "user")));
   t.is(
     (await realm.user()).id,
     user.id,
