@@ -33,7 +33,8 @@ export async function localEnvironment(args: string[]): Promise<Environment> {
     PATH: await toolPath(),
   };
   // Whoever names another server also names its credentials: the local base path and admin are not for it.
-  const config = given.KEYCLOAK_URL ? undefined : await configOnLocal(args, environment);
+  const needsNone = Boolean(given.KEYCLOAK_URL) || withoutProvider.includes(args[0] ?? "");
+  const config = needsNone ? undefined : await configOnLocal(args, environment);
   if (!config) return environment;
   const server = { KEYCLOAK_URL: await localKeycloakUrl(), KEYCLOAK_BASE_PATH: basePath };
   // Nor does a command that was given an account use another one.
@@ -48,6 +49,9 @@ export async function localEnvironment(args: string[]): Promise<Environment> {
     ...environment,
   };
 }
+
+/** Commands that run no provider, and so talk to no Keycloak. */
+const withoutProvider = ["config", "stack"];
 
 /** As the CLI prints it: an encrypted setting has no value. */
 type Config = Record<string, { value?: string }>;
