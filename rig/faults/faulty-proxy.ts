@@ -2,6 +2,7 @@
 // loses a request, or loses the answer after Keycloak has carried the request out.
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
 import { server } from "../keycloak/realm.ts";
 
 export interface Answer {
@@ -69,7 +70,7 @@ export class FaultyProxy {
     const { pathname } = new URL(request.url ?? "/", this.url);
     const seen = { method: request.method ?? "", path: pathname.replace(server.basePath, "") };
     const index = this.seen.push(seen) - 1;
-    const body = await bytes(request);
+    const body = await buffer(request);
     const fault = await this.#decide(seen, index);
     const answer = fault && !fault.passedOn ? undefined : await this.#passOn(request, body);
     fault?.done?.();
@@ -95,7 +96,7 @@ export class FaultyProxy {
         const { method, url, headers } = request;
         const upstream = http.request({ hostname, port, method, path: url, headers }, async (answer) => {
           const { connection: _, "transfer-encoding": __, ...kept } = answer.headers;
-          bytes(answer).then(
+          buffer(answer).then(
             (whole) => resolve({ status: answer.statusCode ?? 502, headers: kept, body: whole }),
             reject,
           );
@@ -104,10 +105,4 @@ export class FaultyProxy {
       },
     );
   }
-}
-
-async function bytes(stream: http.IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }

@@ -3,12 +3,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { access, chmod, chown, cp, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, chown, cp, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Options as ExecaOptions, execa } from "execa";
 import getPort from "get-port";
+import { exists } from "../machine/folders.ts";
 import { ensureDebianPackages, librariesOf } from "../packages/debian.ts";
 import type { Authority } from "./authority.ts";
 
@@ -167,14 +168,7 @@ async function findBin(versions: string): Promise<string | undefined> {
   const found = await readdir(versions).catch(() => []);
   for (const version of found.toSorted((a, b) => Number(b) - Number(a))) {
     const bin = path.join(versions, version, "bin");
-    const all = await Promise.all(
-      ["initdb", "postgres", "psql"].map((name) =>
-        access(path.join(bin, name)).then(
-          () => true,
-          () => false,
-        ),
-      ),
-    );
+    const all = await Promise.all(["initdb", "postgres", "psql"].map((name) => exists(path.join(bin, name))));
     if (!all.includes(false)) return bin;
   }
   return undefined;
