@@ -13,6 +13,7 @@ import { type GivenOptions, given, password, sameRealm, succeeded } from "../sup
 import {
   copyRepository,
   forTypeScript,
+  forTypeScript5,
   npm,
   packed,
   peerDependencies,
@@ -163,7 +164,7 @@ const others: Record<string, () => GivenOptions> = {
   "a CommonJS TypeScript program with the oldest @pulumi/pulumi": () => ({
     program: typescript,
     files: {
-      "package.json": programManifest(tarball, {}, { ...forTypeScript, ...oldest }),
+      "package.json": programManifest(tarball, {}, { ...forTypeScript5, ...oldest }),
       "tsconfig.json": tsconfig,
     },
     install: npmAndTsc,
@@ -171,7 +172,7 @@ const others: Record<string, () => GivenOptions> = {
   "an ESM TypeScript program with the oldest @pulumi/pulumi": () => ({
     program: typescript,
     files: {
-      "package.json": programManifest(tarball, esm, { ...forTypeScript, ...oldest }),
+      "package.json": programManifest(tarball, esm, { ...forTypeScript5, ...oldest }),
       "tsconfig.json": tsconfig,
     },
     install: npmAndTsc,
@@ -179,7 +180,7 @@ const others: Record<string, () => GivenOptions> = {
   "a CommonJS TypeScript program with `moduleResolution: node` and the newest @pulumi/pulumi": () => ({
     program: typescript,
     files: {
-      "package.json": programManifest(tarball, {}, { ...forTypeScript, ...newest }),
+      "package.json": programManifest(tarball, {}, { ...forTypeScript5, ...newest }),
       "tsconfig.json": JSON.stringify({
         compilerOptions: {
           module: "commonjs",

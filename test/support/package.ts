@@ -116,3 +116,6 @@ export const forTypeScript = {
   "@types/node": pinned["@types/node"],
   typescript: pinned.typescript,
 };
+
+/** Early releases of @pulumi/pulumi take no later TypeScript, and a later one refuses `moduleResolution: node`. */
+export const forTypeScript5 = { ...forTypeScript, typescript: "~5.9.3" };
