@@ -9,9 +9,9 @@ import type { TestRealm } from "../keycloak/realm.ts";
 import { cache, exists, fillOnce } from "../machine/folders.ts";
 import { fetchFromMaven } from "../packages/maven.ts";
 
-const version = "7.0.3";
+const version = "7.0.5";
 const sha512 =
-  "25fef7f28e06bedfa54672370e0e4cfb5ef8041f1bd5abf2826ad022e5131bf1d3791314888a939f3fe25edbc28d28afffdd7125cfae16876ead0bf50c68351a";
+  "78ecdbc8055a767255a7e1e60e7c6bd5f688f1d9520b9d882220e92e3be73b0aa2d1831cf1f7e41ef9ac6a10d37990873ae89666a8ea0cc280f53f930b7d9b45";
 const admin = { dn: "cn=admin", password: "directory-admin" };
 const base = "dc=example,dc=org";
 
