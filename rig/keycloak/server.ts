@@ -15,10 +15,12 @@ import { endProcesses, listProcesses } from "../machine/processes.ts";
 import { fetchFromMaven } from "../packages/maven.ts";
 import { digests } from "./digests.ts";
 
-/** The release that `npm start` and the tests run, as compose.yaml names it. */
-export const keycloakVersion = /KEYCLOAK_VERSION:-([\d.]+)/.exec(
+const image = /KEYCLOAK_IMAGE:-(\S+):([\d.]+)\}/.exec(
   readFileSync(path.join(import.meta.dirname, "compose.yaml"), "utf8"),
-)?.[1] as string;
+);
+export const keycloakImage = image?.[1] as string;
+/** The release that `npm start` and the tests run, as compose.yaml names it. */
+export const keycloakVersion = image?.[2] as string;
 
 /** CX ships 19.0.2. Maven Central has no such release, so the one before stands for it. */
 export const cxKeycloakVersion = "19.0.1";
@@ -54,7 +56,7 @@ export interface KeycloakOptions {
   home: string;
   adminUser: string;
   adminPassword: string;
-  /** Default: {@link keycloakVersion}. 18.0.2 to 26.7.3 are known to start. */
+  /** Default: {@link keycloakVersion}. docs/versions.md lists others that are known to start. */
   version?: string;
   /** Default: any free port. */
   port?: number;
