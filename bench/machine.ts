@@ -31,7 +31,7 @@ export async function machine(): Promise<Machine> {
 }
 
 async function builtPluginVersion(): Promise<string> {
-  const source = await readFile(path.join(root, "dev", "engine", "keycloak-plugin", "main.go"), "utf8");
+  const source = await readFile(path.join(root, "rig", "go", "keycloak-plugin", "main.go"), "utf8");
   return /const version = "([^"]+)"/.exec(source)?.[1] ?? "of unknown version";
 }
 
