@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test from "ava";
 import { execa } from "execa";
-import { windows } from "../machine/folders.ts";
+import { root, windows } from "../machine/folders.ts";
 import { engineVersion } from "./engine.ts";
 
 /** In place of the vendor's: says from where it runs, and installs programs that do nothing. */
@@ -50,5 +50,16 @@ done
   t.deepEqual(
     installed.toSorted(),
     ["", "bin", "bin/pulumi", "bin/pulumi-language-nodejs"].map((name) => path.join(engineVersion, name)),
+  );
+});
+
+test("the CLI, its SDK, and the Go module that it is built from are the same release", async (t) => {
+  const sdk = await readFile(path.join(root, "node_modules", "@pulumi", "pulumi", "package.json"), "utf8");
+  t.is(JSON.parse(sdk).version, engineVersion);
+  const module = await readFile(path.join(root, "rig", "go", "cli", "go.mod"), "utf8");
+  t.is(
+    /pulumi\/pkg\/v3 v(\S+)/.exec(module)?.[1],
+    engineVersion,
+    `run "go get -tool github.com/pulumi/pulumi/pkg/v3/cmd/pulumi@v${engineVersion} && go mod tidy" in rig/go/cli`,
   );
 });
