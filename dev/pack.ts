@@ -1,5 +1,6 @@
 // Runs around `npm pack` and `npm publish`, as `prepack` and `postpack`. It compiles JavaScript, declarations and source
-// maps into dist/, and while npm packs, package.json points there. The repository itself runs its .ts files.
+// maps into dist/, and while npm packs, package.json points there and README's links into the repository. The repository
+// itself runs its .ts files. A real `npm publish` is refused while the repository has no address.
 
 import { spawn } from "node:child_process";
 import { glob, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -9,25 +10,28 @@ import { execa } from "execa";
 import { failWith } from "../rig/console/steps.ts";
 import { local, root } from "../rig/machine/folders.ts";
 import { listProcesses } from "../rig/machine/processes.ts";
+import { type Files, published, replaced, requireAddress } from "./pack/published.ts";
 
-const manifest = path.join(root, "package.json");
-/** Keeps the repository's own package.json while the published one is in its place. */
-const kept = path.join(local, "package.json");
+/** Keeps the repository's own files while the published ones are in their place. */
+const kept = path.join(local, "pack");
 const dist = path.join(root, "dist");
-
-interface Manifest {
-  readonly exports: Readonly<Record<string, string>>;
-  readonly [key: string]: unknown;
-}
 
 async function pack(): Promise<void> {
   await restore();
-  const text = await readFile(manifest, "utf8");
+  const own = await read(root);
+  const isReal = process.env.npm_command === "publish" && process.env.npm_config_dry_run !== "true";
+  if (isReal) requireAddress(JSON.parse(own["package.json"]));
   await compile();
-  await mkdir(local, { recursive: true, mode: 0o700 });
-  await writeFile(kept, text);
+  await mkdir(kept, { recursive: true, mode: 0o700 });
+  for (const name of replaced) await writeFile(path.join(kept, name), own[name]);
   await startGuard();
-  await replace(manifest, published(text));
+  const packed = published(own);
+  for (const name of replaced) await replace(name, packed[name]);
+}
+
+async function read(folder: string): Promise<Files> {
+  const text = (name: string) => readFile(path.join(folder, name), "utf8");
+  return { "package.json": await text("package.json"), "README.md": await text("README.md") };
 }
 
 async function compile(): Promise<void> {
@@ -48,46 +52,20 @@ async function compile(): Promise<void> {
   }
 }
 
-/** The published package.json: with entry points in dist/, and without what matters only in the repository. */
-function published(text: string): string {
-  const {
-    scripts: _scripts,
-    workspaces: _workspaces,
-    devDependencies: _devDependencies,
-    ava: _ava,
-    exports,
-    ...rest
-  }: Manifest = JSON.parse(text);
-  const built = (source: string, extension: string) =>
-    source.replace(/^\.\/components\//, "./dist/").replace(/\.ts$/, extension);
-  const entryPoints = Object.entries(exports).map(([name, source]) => [
-    name,
-    source.endsWith(".ts") ? { types: built(source, ".d.ts"), default: built(source, ".js") } : source,
-  ]);
-  const main = exports["."] ?? "";
-  const all = {
-    ...rest,
-    // For tools that do not read `exports`, such as TypeScript with `moduleResolution: node`.
-    main: built(main, ".js"),
-    types: built(main, ".d.ts"),
-    exports: Object.fromEntries(entryPoints),
-  };
-  return `${JSON.stringify(all, undefined, 2)}\n`;
-}
-
-/** Puts the repository's package.json back, unless the file has been restored or edited in the meantime. */
+/** Puts the repository's files back, except those that have been restored or edited in the meantime. */
 async function restore(): Promise<void> {
-  const text = await readFile(kept, "utf8").catch(() => undefined);
-  if (text === undefined) return;
-  if ((await readFile(manifest, "utf8")) === published(text)) await replace(manifest, text);
-  await rm(kept, { force: true });
+  const own = await read(kept).catch(() => undefined);
+  if (!own) return;
+  const [packed, now] = [published(own), await read(root)];
+  for (const name of replaced) if (now[name] === packed[name]) await replace(name, own[name]);
+  await rm(kept, { recursive: true, force: true });
   await rm(dist, { recursive: true, force: true });
 }
 
-async function replace(file: string, text: string): Promise<void> {
-  const fresh = path.join(local, `${path.basename(file)}.new`);
+async function replace(name: string, text: string): Promise<void> {
+  const fresh = path.join(local, `${name}.new`);
   await writeFile(fresh, text);
-  await rename(fresh, file);
+  await rename(fresh, path.join(root, name));
 }
 
 /** Starts a process that restores after npm has ended, because npm skips `postpack` after a failure. */

@@ -1,7 +1,10 @@
 // The published package: what `npm pack` includes, and that the real CLI runs it, provider and all, in a program that has
 // nothing to do with this repository. `npm test` tries one program, `npm run test:package` all of them: CommonJS, plain
 // JavaScript, pnpm and Yarn, the oldest and the newest @pulumi/pulumi, the oldest Node.
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,6 +12,8 @@ import test, { type ExecutionContext } from "ava";
 import { execa } from "execa";
 import { minVersion } from "semver";
 import ts from "typescript";
+import { addressOf } from "../../dev/pack/published.ts";
+import { root } from "../../rig/machine/folders.ts";
 import { type GivenOptions, given, password, sameRealm, succeeded } from "../support/given.ts";
 import {
   copyRepository,
@@ -48,13 +53,20 @@ test("npm pack includes JavaScript, declarations and source maps of every module
       ),
     ].toSorted(),
   );
+  const imported = new Set(["dist/index", "dist/provider-process"]);
   for (const file of files.filter((name) => /\.(js|d\.ts)$/.test(name))) {
     const text = await readFile(inPackage(file), "utf8");
     for (const [, target = ""] of text.matchAll(/(?:from|import\()\s*["'](\.[^"']*)["']/g)) {
       const asFile = path.join(path.dirname(file), target);
       t.true(files.includes(asFile), `${file} points at ${target}`);
+      imported.add(asFile.replace(/\.js$/, ""));
     }
   }
+  t.deepEqual(
+    modules.map((name) => `dist/${name}`).filter((name) => !imported.has(name)),
+    [],
+    "a module that nothing imports was not meant for the package",
+  );
   const map = JSON.parse(await readFile(inPackage("dist/ensure/lifecycle.js.map"), "utf8"));
   t.deepEqual(map.sourcesContent, [
     await readFile(path.join(source, "components/ensure/lifecycle.ts"), "utf8"),
@@ -64,11 +76,45 @@ test("npm pack includes JavaScript, declarations and source maps of every module
 test("npm pack leaves the repository as it was", async (t) => {
   const listing = await readdir(source);
   t.false(listing.includes("dist") || listing.some((name) => name.endsWith(".tgz")), listing.join(" "));
-  const repository = path.join(import.meta.dirname, "..", "..", "package.json");
-  const [before, after] = [repository, path.join(source, "package.json")];
-  t.is(await readFile(after, "utf8"), await readFile(before, "utf8"));
-  const published = JSON.parse(await readFile(inPackage("package.json"), "utf8"));
+  t.deepEqual(await textsIn(source), await textsIn(root));
+  const [readme = "", manifest = ""] = await textsIn(inPackage(""));
+  const published = JSON.parse(manifest);
   for (const key of ["scripts", "workspaces", "devDependencies"]) t.false(key in published, key);
+  t.is(published.homepage, `${addressOf(published)}#readme`);
+  t.true(readme.includes(`](${addressOf(published)}/blob/v${published.version}/docs/library.md)`));
+});
+
+/** The files that npm packs in another form than the repository has them. */
+const textsIn = (folder: string) =>
+  Promise.all(["README.md", "package.json"].map((name) => readFile(path.join(folder, name), "utf8")));
+
+test("npm publish sends these files, and is refused while the repository has no address", async (t) => {
+  const folder = path.join(unpacked, "published");
+  await copyRepository(folder);
+  const dry = await startNpm(folder, "publish", "--dry-run", "--json");
+  const sent: { path: string }[] = JSON.parse(dry.stdout)["keycloak-apisix"].files;
+  t.deepEqual(sent.map((file) => file.path).toSorted(), files);
+  t.notRegex(dry.stderr, /auto-corrected/);
+
+  await npm(folder, "pkg", "set", "repository.url=git+https://repository.invalid/keycloak-apisix.git");
+  const before = await textsIn(folder);
+  const requests: string[] = [];
+  const registry = createServer(({ method, url }, response) => {
+    requests.push(`${method} ${url}`);
+    response.writeHead(404).end();
+  });
+  await once(registry.listen(0, "127.0.0.1"), "listening");
+  t.teardown(() => registry.close());
+  const host = `//127.0.0.1:${(registry.address() as AddressInfo).port}/`;
+  const publish = () => startNpm(folder, "publish", `--registry=http:${host}`, `--${host}:_authToken=token`);
+  const refused = await t.throwsAsync(publish());
+  t.regex(refused?.message ?? "", /repository is still the placeholder .*npm pkg set repository\.url=/);
+  t.deepEqual(requests, []);
+  t.deepEqual(await textsIn(folder), before);
+
+  await npm(folder, "pkg", "set", "repository.url=git+https://example.com/keycloak-apisix.git");
+  await t.throwsAsync(publish());
+  t.true(requests.includes("PUT /keycloak-apisix"), "with an address it gets as far as the registry");
 });
 
 const typescript = `
@@ -257,15 +303,15 @@ const others: Record<string, () => GivenOptions> = {
 };
 
 if (process.env.TEST_PACKAGE === "all") {
-  test.serial("a killed npm pack leaves package.json as it was", async (t) => {
+  test.serial("a killed npm pack leaves the repository as it was", async (t) => {
     const folder = path.join(unpacked, "killed");
     await copyRepository(folder);
-    const manifest = () => readFile(path.join(folder, "package.json"), "utf8");
-    const before = await manifest();
+    const texts = async () => (await textsIn(folder)).join();
+    const before = await texts();
     const packing = startNpm(folder, "pack", "--pack-destination", unpacked);
-    await until(async () => (await manifest()) !== before);
+    await until(async () => (await texts()) !== before);
     packing.kill("SIGKILL");
-    await until(async () => (await manifest()) === before);
+    await until(async () => (await texts()) === before);
     t.pass();
   });
 
