@@ -11,8 +11,8 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
-import { engineSteps, failWith, runSteps } from "../rig/console/steps.ts";
-import { ensureToxiproxy } from "../rig/go/toxiproxy.ts";
+import { engineSteps, failWith, runSteps, type Step } from "../rig/console/steps.ts";
+import { ensureTool, type Tool } from "../rig/go/tools.ts";
 import {
   cxKeycloakVersion,
   keycloakVersion,
@@ -147,17 +147,19 @@ async function prepare() {
   await runSteps([
     { title: "Lint", task: lint, enabled: withLint },
     ...engineSteps,
-    {
-      title: "Toxiproxy",
-      task: async (_, task) => {
-        const program = await ensureToxiproxy((line) => {
-          task.output = line;
-        });
-        if (!program)
-          return task.skip("Toxiproxy: its tests are skipped, because there is no Go to build it");
-        tools.TEST_TOXIPROXY = program;
-      },
-    },
+    ...(["toxiproxy", "actionlint"] satisfies Tool[]).map(
+      (tool): Step => ({
+        title: tool,
+        task: async (_, task) => {
+          const program = await ensureTool(tool, (line) => {
+            task.output = line;
+          });
+          if (!program)
+            return task.skip(`${tool}: its tests are skipped, because there is no Go to build it`);
+          tools[`TEST_${tool.toUpperCase()}`] = program;
+        },
+      }),
+    ),
   ]);
   return tools;
 }

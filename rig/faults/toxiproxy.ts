@@ -1,4 +1,4 @@
-// Toxiproxy (rig/go/toxiproxy.ts builds it) in front of Keycloak: TCP connections that are refused, reset, cut or slow.
+// Toxiproxy (rig/go/tools.ts builds it) in front of Keycloak: TCP connections that are refused, reset, cut or slow.
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import getPort from "get-port";

@@ -6,7 +6,7 @@ import path from "node:path";
 import { execa } from "execa";
 
 /** A folder beside this file. */
-export type Module = "cli" | "keycloak-plugin" | "node-host" | "toxiproxy";
+export type Module = "actionlint" | "cli" | "keycloak-plugin" | "node-host" | "toxiproxy";
 
 /**
  * Builds one package of a module.
