@@ -6,18 +6,7 @@ import { server, TestAdmin, TestRealm } from "../../rig/keycloak/realm.ts";
 import { copyClone } from "../../rig/machine/clone.ts";
 import { TestProject, withoutKeycloak } from "../../rig/pulumi/project.ts";
 import { password, succeeded } from "../support/given.ts";
-import { LimitedAdmin } from "../support/limited-admin.ts";
-
-const toWatch = [server.isFrom("22.0.0") ? "view-users" : "manage-users", "view-clients", "view-realm"];
-
-/** An account as a shell's environment gives it. */
-type Account = { KEYCLOAK_CLIENT_ID: string; KEYCLOAK_CLIENT_SECRET: string };
-
-async function serviceAccount(realm: TestRealm, roles: readonly string[]): Promise<Account> {
-  const { connection } = await LimitedAdmin.create(realm, "the realm", roles);
-  const { "keycloak:clientId": id = "", "keycloak:clientSecret": secret = "" } = connection;
-  return { KEYCLOAK_CLIENT_ID: id, KEYCLOAK_CLIENT_SECRET: secret };
-}
+import { serviceAccount, toWatch } from "../support/limited-admin.ts";
 
 /** A realm with both accounts, which notes who logs in, and a clone that knows neither. */
 async function realmWithAccounts(t: ExecutionContext) {

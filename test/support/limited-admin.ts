@@ -1,6 +1,6 @@
 // An admin with chosen rights over one realm: a service account of that realm, or a user of realm master.
 import { randomBytes } from "node:crypto";
-import { admin, type Representation, type TestRealm } from "../../rig/keycloak/realm.ts";
+import { admin, type Representation, server, type TestRealm } from "../../rig/keycloak/realm.ts";
 import { connection } from "./engine.ts";
 
 export const homes = ["the realm", "master"] as const;
@@ -38,7 +38,7 @@ export class LimitedAdmin {
     home: Home = "the realm",
     rights: readonly string[] = [],
   ): Promise<LimitedAdmin> {
-    const made = home === "master" ? await userOfMaster() : await serviceAccount(realm);
+    const made = home === "master" ? await userOfMaster() : await clientOf(realm);
     const [base, clientId] =
       home === "master" ? ["/master", `${realm.name}-realm`] : [realm.path, "realm-management"];
     const [{ id }] = await admin("GET", `${base}/clients?clientId=${encodeURIComponent(clientId)}`);
@@ -126,7 +126,7 @@ async function userOfMaster() {
   return { user, made: user, credentials: { "keycloak:username": username, "keycloak:password": password } };
 }
 
-async function serviceAccount(realm: TestRealm) {
+async function clientOf(realm: TestRealm) {
   const clientId = `deployer-${randomBytes(3).toString("hex")}`;
   const secret = "the deployer's";
   await realm.admin("POST", "/clients", {
@@ -144,4 +144,21 @@ async function serviceAccount(realm: TestRealm) {
     "keycloak:clientSecret": secret,
   };
   return { user, made, credentials };
+}
+
+/** The rights that the nightly job's account needs. */
+export const toWatch = [
+  server.isFrom("22.0.0") ? "view-users" : "manage-users",
+  "view-clients",
+  "view-realm",
+];
+
+/** An account as a shell's environment gives it. */
+export type Account = { KEYCLOAK_CLIENT_ID: string; KEYCLOAK_CLIENT_SECRET: string };
+
+/** A service account of the realm, with these rights over it. */
+export async function serviceAccount(realm: TestRealm, rights: readonly string[]): Promise<Account> {
+  const { connection } = await LimitedAdmin.create(realm, "the realm", rights);
+  const { "keycloak:clientId": id = "", "keycloak:clientSecret": secret = "" } = connection;
+  return { KEYCLOAK_CLIENT_ID: id, KEYCLOAK_CLIENT_SECRET: secret };
 }
