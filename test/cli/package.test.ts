@@ -13,12 +13,15 @@ import { execa } from "execa";
 import { minVersion } from "semver";
 import ts from "typescript";
 import { addressOf } from "../../dev/pack/published.ts";
-import { root } from "../../rig/machine/folders.ts";
+import { executable, exists, root } from "../../rig/machine/folders.ts";
+import { engineBin } from "../../rig/pulumi/engine.ts";
 import { type GivenOptions, given, password, sameRealm, succeeded } from "../support/given.ts";
 import {
+  bun,
   copyRepository,
   forTypeScript,
   forTypeScript5,
+  installBun,
   npm,
   packed,
   peerDependencies,
@@ -33,7 +36,9 @@ const { tarball, source } = await packed();
 const unpacked = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-unpacked-"));
 await execa("tar", ["-xzf", tarball, "-C", unpacked]);
 const inPackage = (name: string) => path.join(unpacked, "package", name);
-/** A folder for the oldest Node, apart from the programs, which must not depend on it. */
+/** Comes with the official CLI only: the Node host that Go can build is older than it. */
+const hasBunHost = await exists(path.join(engineBin, executable("pulumi-language-bun")));
+/** A folder for the oldest Node and for Bun, apart from the programs, which must not depend on it. */
 const nodes = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-node-"));
 const files = (await readdir(inPackage(""), { recursive: true, withFileTypes: true }))
   .filter((entry) => entry.isFile())
@@ -300,6 +305,14 @@ const others: Record<string, () => GivenOptions> = {
     },
     install: (folder) => yarn(folder, "install"),
   }),
+  "an ESM TypeScript program installed by Bun": () => ({
+    program: typescript,
+    files: {
+      "package.json": programManifest(tarball, esm, forTypeScript),
+      "tsconfig.json": tsconfig,
+    },
+    install: (folder) => bun(folder, "install"),
+  }),
 };
 
 if (process.env.TEST_PACKAGE === "all") {
@@ -320,6 +333,20 @@ if (process.env.TEST_PACKAGE === "all") {
       await goesRound(t, options());
     });
   }
+
+  (hasBunHost ? test.serial : test.serial.skip)("a TypeScript program that Bun runs", async (t) => {
+    const bin = await installBun(nodes);
+    await goesRound(t, {
+      program: `if (!process.versions.bun) throw new Error("This is not Bun.");${typescript}`,
+      files: {
+        "package.json": programManifest(tarball, esm, forTypeScript),
+        "tsconfig.json": tsconfig,
+        "Pulumi.yaml": "name: keycloak-apisix\nruntime: bun\nmain: index.ts\n",
+      },
+      install: (folder) => bun(folder, "install"),
+      env: { PATH: `${bin}${path.delimiter}${process.env.PATH}` },
+    });
+  });
 
   test.serial("a program that has the package only through another one learns what to add", async (t) => {
     const { stack } = await given(t, {

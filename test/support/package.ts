@@ -13,7 +13,11 @@ export const pinned: Versions = manifest.devDependencies;
 export const peerDependencies: Versions = manifest.peerDependencies;
 
 /** Package managers other than npm; npm fetches them. */
-const managers = { pnpm: ["pnpm@12.21.0", "pnpm"], yarn: ["@yarnpkg/cli-dist@4.18.1", "yarn"] } as const;
+const managers = {
+  pnpm: ["pnpm@12.21.0", "pnpm"],
+  yarn: ["@yarnpkg/cli-dist@4.18.1", "yarn"],
+  bun: ["bun@1.4.5", "bun"],
+} as const;
 
 export interface Packed {
   /** The copy of the repository that it was packed from. */
@@ -62,6 +66,16 @@ export async function pnpm(folder: string, ...args: string[]): Promise<void> {
 
 export async function yarn(folder: string, ...args: string[]): Promise<void> {
   await manager("yarn", folder, args);
+}
+
+export async function bun(folder: string, ...args: string[]): Promise<void> {
+  await manager("bun", folder, args);
+}
+
+/** Installs Bun into a folder. @returns where its command is */
+export async function installBun(folder: string): Promise<string> {
+  await npm(folder, "install", "--no-save", "--prefix", folder, managers.bun[0]);
+  return path.join(folder, "node_modules", ".bin");
 }
 
 async function manager(name: keyof typeof managers, folder: string, args: string[]): Promise<void> {
