@@ -29,6 +29,9 @@ export const pulumi = path.join(engineBin, executable("pulumi"));
 const downloadLimit = 10 * 60 * 1000;
 const stamp = "built-with-go";
 
+/** Is the CLI the official one? A build with Go has an older Node host, which knows neither Bun nor policy packs. */
+export const isOfficialEngine = async () => !(await exists(path.join(path.dirname(engineBin), stamp)));
+
 /** Provides the pinned Pulumi CLI in {@link engineBin}. */
 export async function ensureEngine(report: Report = () => {}): Promise<void> {
   const origin = await hashOf("cli/go.mod", "node-host/go.mod");

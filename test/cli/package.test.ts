@@ -13,8 +13,8 @@ import { execa } from "execa";
 import { minVersion } from "semver";
 import ts from "typescript";
 import { addressOf } from "../../dev/pack/published.ts";
-import { executable, exists, root } from "../../rig/machine/folders.ts";
-import { engineBin } from "../../rig/pulumi/engine.ts";
+import { root } from "../../rig/machine/folders.ts";
+import { isOfficialEngine } from "../../rig/pulumi/engine.ts";
 import { type GivenOptions, given, password, sameRealm, succeeded } from "../support/given.ts";
 import {
   bun,
@@ -36,10 +36,9 @@ const { tarball, source } = await packed();
 const unpacked = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-unpacked-"));
 await execa("tar", ["-xzf", tarball, "-C", unpacked]);
 const inPackage = (name: string) => path.join(unpacked, "package", name);
-/** Comes with the official CLI only: the Node host that Go can build is older than it. */
-const hasBunHost = await exists(path.join(engineBin, executable("pulumi-language-bun")));
 /** A folder for the oldest Node and for Bun, apart from the programs, which must not depend on it. */
 const nodes = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-node-"));
+const runsBun = await isOfficialEngine();
 const files = (await readdir(inPackage(""), { recursive: true, withFileTypes: true }))
   .filter((entry) => entry.isFile())
   .map((entry) => path.relative(inPackage(""), path.join(entry.parentPath, entry.name)))
@@ -334,7 +333,7 @@ if (process.env.TEST_PACKAGE === "all") {
     });
   }
 
-  (hasBunHost ? test.serial : test.serial.skip)("a TypeScript program that Bun runs", async (t) => {
+  (runsBun ? test.serial : test.serial.skip)("a TypeScript program that Bun runs", async (t) => {
     const bin = await installBun(nodes);
     await goesRound(t, {
       program: `if (!process.versions.bun) throw new Error("This is not Bun.");${typescript}`,
