@@ -47,7 +47,7 @@ test("a release starts only if tag, version, changelog and address fit together"
   const address = (host: string) =>
     npm(folder, "pkg", "set", `repository.url=git+https://${host}/owner/keycloak-apisix.git`);
   const { jobs } = parse(await readFile(path.join(root, ".github/workflows/release.yml"), "utf8"));
-  const command: string = jobs.notes.steps.findLast(({ run }: { run?: string }) => run).run;
+  const command: string = jobs.package.steps.find(({ run }: { run?: string }) => run).run;
   const start = (tag: string) =>
     execa(command, {
       shell: "bash",
