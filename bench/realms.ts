@@ -1,7 +1,6 @@
 // The realms that all contestants work on in turn. They are created once and reset before each turn, with plain requests
 // and outside the measured time. All contestants share them, because each realm more slows down every request of an admin.
-import pLimit from "p-limit";
-import { changeUser, doByHand } from "../rig/keycloak/by-hand.ts";
+import { doByHand } from "../rig/keycloak/by-hand.ts";
 import { TestRealm } from "../rig/keycloak/realm.ts";
 
 /** What every contestant must configure. */
@@ -10,50 +9,25 @@ export const customer = {
   profile: { email: "customer@example.com", firstName: "Cim", lastName: "Customer" },
 };
 
-const mappedRoles = ["customer", "offline_access", "uma_authorization"];
-
-/** At 50 realms this makes ten thousand requests, eight at a time. */
-const warmUpPasses = 10;
-const atOnce = 8;
+/** How often Keycloak does the work before anything is measured. */
+const warmUps = 60;
 
 export class Realms {
-  readonly all: readonly TestRealm[];
+  readonly all: TestRealm[] = [];
 
-  constructor(all: readonly TestRealm[]) {
-    this.all = all;
-  }
-
-  /** Creates this many realms with client `cim`, counting those of `smaller`. */
-  static async create(count: number, smaller: Realms | undefined): Promise<Realms> {
-    const all = [...(smaller?.all ?? [])];
-    while (all.length < count) all.push(await TestRealm.create({}, {}, `bench-${all.length + 1}`));
-    return new Realms(all);
+  /** Creates further realms with client `cim` until there are this many. */
+  async growTo(count: number): Promise<void> {
+    while (this.all.length < count)
+      this.all.push(await TestRealm.create({}, {}, `bench-${this.all.length + 1}`));
   }
 
   /** Makes Keycloak compile its hot code: here it has just started, while in production it has run for days. */
   async warmUp(): Promise<void> {
-    const limit = pLimit(atOnce);
-    for (let pass = 0; pass < warmUpPasses; pass += 1) {
-      await limit.map(this.all, async (realm) => {
-        const alone = new Realms([realm]);
-        await alone.makeReady();
-        await alone.verify();
-        await alone.clear();
-      });
+    for (let done = 0; done < warmUps; done += this.all.length) {
+      for (const realm of this.all) await doByHand(realm, customer.password);
+      await this.verify();
+      await this.clear();
     }
-  }
-
-  /** Configures the realms for a contestant that does not run `fresh`. */
-  async makeReady(): Promise<void> {
-    for (const realm of this.all) await doByHand(realm, customer.password);
-  }
-
-  /** Changes one field in each realm; {@link repair} corrects it. */
-  async tamper(): Promise<void> {
-    for (const realm of this.all) await changeUser(realm, { emailVerified: false });
-  }
-  async repair(): Promise<void> {
-    for (const realm of this.all) await changeUser(realm, { emailVerified: true });
   }
 
   /** Removes everything that a contestant has created. */
@@ -76,7 +50,8 @@ export class Realms {
         mapper?.config["included.client.audience"] === "cim" || "the mapper",
         mapper?.config["id.token.claim"] === "true" || "the mapper's ID token claim",
         user.emailVerified === true || "the verified email",
-        mappedRoles.every((role) => mapped.includes(role)) || "the role mappings",
+        ["customer", "offline_access", "uma_authorization"].every((role) => mapped.includes(role)) ||
+          "the role mappings",
         (await realm.canLogIn(customer.password)) || "a password that lets the customer in",
       ].find((each) => each !== true);
       if (undone) throw new Error(`Realm ${realm.name} lacks ${undone}.`);

@@ -3,65 +3,44 @@ import * as pulumi from "@pulumi/pulumi";
 import { password, profile, realms } from "./settings.ts";
 
 const idle: pulumi.dynamic.ResourceProvider = {
-  async check(_olds, news) {
-    return { inputs: news };
-  },
-  async diff() {
-    return { changes: false };
-  },
-  async create(inputs) {
-    return { id: "idle", outs: inputs };
-  },
-  async read(id, props) {
-    return { id, props };
-  },
-  async update(_id, _olds, news) {
-    return { outs: news };
-  },
-  async delete() {},
+  check: async (_olds, news) => ({ inputs: news }),
+  diff: async () => ({ changes: false }),
+  create: async (inputs) => ({ id: "idle", outs: inputs }),
+  read: async (id, props) => ({ id, props }),
+  update: async (_id, _olds, news) => ({ outs: news }),
+  delete: async () => {},
 };
 
 class Idle extends pulumi.dynamic.Resource {
   constructor(type: string, name: string, inputs: pulumi.Inputs, options: pulumi.CustomResourceOptions) {
-    super(idle, name, { kind: type, ...inputs }, options, "bench", type);
+    super(idle, name, inputs, options, "bench", type);
   }
 }
 
 class IdleComponent extends pulumi.ComponentResource {
-  constructor(realm: string) {
-    super("bench:index:Idle", realm, {});
-    const parent = { parent: this };
-    const username = "customer";
-    const roles = ["customer", "offline_access", "uma_authorization"];
-    const audience = new Idle("audience", `${realm}-audience`, { realm, client: "cim" }, parent);
-    const role = new Idle("role", `${realm}-role`, { realm, role: "customer" }, parent);
-    const user = new Idle(
-      "user",
-      `${realm}-user`,
-      { realm, username, profile },
-      { ...parent, dependsOn: role },
-    );
-    const secret = { password, client: "cim" };
-    const first = new Idle(
-      "password",
-      `${realm}-password`,
-      { realm, username, ...secret },
-      { ...parent, dependsOn: user },
-    );
-    const mappings = new Idle(
-      "role-mappings",
-      `${realm}-role-mappings`,
-      { realm, username, roles },
-      { ...parent, dependsOn: [user, role, first] },
-    );
-    new Idle(
-      "token",
-      `${realm}-token`,
-      { realm, username, roles, ...secret },
-      { ...parent, dependsOn: [audience, role, user, first, mappings] },
-    );
-    this.registerOutputs({});
+  constructor(type: string, name: string, options?: pulumi.ComponentResourceOptions) {
+    super(`bench:index:${type}`, name, {}, options);
+    this.registerOutputs();
   }
 }
 
-for (const realm of realms) new IdleComponent(realm);
+const roles = ["customer", "offline_access", "uma_authorization"];
+const client = "cim";
+
+for (const realm of realms) {
+  const parent = new IdleComponent("Enablement", realm);
+  const mapper = { realm, client, mapper: "fix-audience" };
+  const audience = new Idle("audience", `${realm}-audience`, mapper, { parent });
+  const role = new Idle("role", `${realm}-role`, { realm, role: "customer" }, { parent });
+  const ofUser = new IdleComponent("User", realm, { parent, dependsOn: role });
+  const after = (...dependsOn: pulumi.Resource[]) => ({ parent: ofUser, dependsOn });
+  const its = { realm, username: "customer" };
+  const user = new Idle("user", `${realm}-user`, { ...its, profile }, after(role));
+  const login = { ...its, client, password, keep: false };
+  const first = new Idle("password", `${realm}-password`, { ...login, neededBy: "CX" }, after(user));
+  const mapped = { ...its, roles, ensured: ["customer"] };
+  const mappings = new Idle("role-mappings", `${realm}-role-mappings`, mapped, after(first));
+  const all = [user, first, mappings, audience, role];
+  const token = { ...login, roles, after: all.map(({ id }) => id) };
+  new Idle("token", `${realm}-token`, token, after(...all));
+}

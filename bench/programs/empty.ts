@@ -1,2 +1,0 @@
-// An empty Pulumi program.
-import "@pulumi/pulumi";
