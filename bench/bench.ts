@@ -33,7 +33,7 @@ const plan: readonly { realms: number; rounds: number; who: readonly Who[] }[] =
   { realms: 1, rounds: 5, who: ["clone"] },
   { realms: 10, rounds: 3, who: ["ours", "peer", "floor"] },
   { realms: 50, rounds: 5, who: ["ours", "peer", "floor"] },
-  { realms: 50, rounds: 2, who: ["one-by-one", "side-by-side"] },
+  { realms: 50, rounds: 1, who: ["one-by-one", "side-by-side"] },
   { realms: 200, rounds: 1, who: ["ours"] },
 ];
 const started = Date.now();
