@@ -3,7 +3,7 @@
 //   --quick       one realm, one round, in two minutes
 //   --realms 1,10 and --only ours,peer take these sizes and these contestants only
 import { randomBytes, randomInt } from "node:crypto";
-import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir, totalmem } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -16,6 +16,7 @@ import {
   engineVersion,
   ensureEngine,
   ensureKeycloakPlugin,
+  keycloakPluginFolder,
   keycloakPluginVersion,
 } from "../rig/pulumi/engine.ts";
 import { neutralEnvironment, toolPath } from "../rig/pulumi/environment.ts";
@@ -59,13 +60,15 @@ try {
     await measureAt(size, quick ? 1 : rounds, names, surroundings);
   }
   const verdicts = verdictsOn(limits, figures);
+  const plugin = await readFile(path.join(root, "rig", "go", "keycloak-plugin", "main.go"), "utf8");
+  const builtPlugin = /version = "(.+?)"/.exec(plugin)?.[1];
   const page = await pageOf(figures, verdicts, {
     date: new Date().toISOString().slice(0, 10),
     machine: `${cpus().length} cores (${cpus()[0]?.model.trim()}) with ${Math.round(totalmem() / 2 ** 30)} GiB`,
     keycloak: process.env.TEST_KEYCLOAK_VERSION ?? "",
     engine: engineVersion,
     node: process.versions.node,
-    keycloakSdk: keycloakPluginVersion,
+    peer: `${keycloakPluginVersion}${(await keycloakPluginFolder()) ? `, its plugin ${builtPlugin} built here` : ""}`,
     ...(isWhole && (await installed(folder))),
     minutes: `${Math.round((Date.now() - started) / 60_000)}`,
   });
@@ -120,7 +123,6 @@ async function start() {
   const keycloak = (await listProcesses()).filter(({ group }) => group === pid);
   return {
     environment: { ...neutralEnvironment(), PATH: await toolPath(), NODE_COMPILE_CACHE: compileCache },
-    /** How many requests there were since the last call. */
     requests: requestCounter(home),
     /** Keycloak's processor time so far. */
     processor: () => keycloak.reduce((sum, each) => sum + (processorOf(each.pid) ?? 0), 0),

@@ -32,7 +32,7 @@ export interface Contestant {
 interface Program {
   /** It reads `tenants`, `customerPassword` and `customerProfile`. */
   readonly project: ProjectOptions;
-  /** How many it has in a realm, components included. */
+  /** How many it has in a realm, the component included. */
   readonly resources: number;
   readonly works?: boolean;
   readonly previewOption?: string;
@@ -43,7 +43,7 @@ interface Program {
 }
 
 const reexport = (file: string) => ({ program: `export * from ${JSON.stringify(path.join(root, file))};\n` });
-const ours: Program = { project: reexport("index.ts"), resources: 8 };
+const ours: Program = { project: reexport("index.ts"), resources: 7 };
 // It says something only while it has our shape, so it must have as many resources as ours.
 const floor: Program = { ...ours, project: reexport("bench/programs/idle-resources.ts"), works: false };
 const peer: Program = {

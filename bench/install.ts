@@ -4,7 +4,6 @@ import path from "node:path";
 import { execa } from "execa";
 import { copyClone } from "../rig/machine/clone.ts";
 
-/** @param folder for temporary files */
 export async function installed(folder: string) {
   const [clone, program] = [path.join(folder, "packed"), path.join(folder, "program")];
   // Packing changes package.json for a moment.

@@ -18,8 +18,8 @@ class Idle extends pulumi.dynamic.Resource {
 }
 
 class IdleComponent extends pulumi.ComponentResource {
-  constructor(type: string, name: string, options?: pulumi.ComponentResourceOptions) {
-    super(`bench:index:${type}`, name, {}, options);
+  constructor(name: string) {
+    super("bench:index:Idle", name);
     this.registerOutputs();
   }
 }
@@ -28,19 +28,18 @@ const roles = ["customer", "offline_access", "uma_authorization"];
 const client = "cim";
 
 for (const realm of realms) {
-  const parent = new IdleComponent("Enablement", realm);
+  const parent = new IdleComponent(realm);
+  const after = (...dependsOn: pulumi.Resource[]) => ({ parent, dependsOn });
   const mapper = { realm, client, mapper: "fix-audience" };
   const audience = new Idle("audience", `${realm}-audience`, mapper, { parent });
   const role = new Idle("role", `${realm}-role`, { realm, role: "customer" }, { parent });
-  const ofUser = new IdleComponent("User", realm, { parent, dependsOn: role });
-  const after = (...dependsOn: pulumi.Resource[]) => ({ parent: ofUser, dependsOn });
   const its = { realm, username: "customer" };
   const user = new Idle("user", `${realm}-user`, { ...its, profile }, after(role));
   const login = { ...its, client, password, keep: false };
   const first = new Idle("password", `${realm}-password`, { ...login, neededBy: "CX" }, after(user));
   const mapped = { ...its, roles, ensured: ["customer"] };
-  const mappings = new Idle("role-mappings", `${realm}-role-mappings`, mapped, after(first));
-  const all = [user, first, mappings, audience, role];
+  const mappings = new Idle("role-mappings", `${realm}-role-mappings`, mapped, after(role, first));
+  const all = [audience, role, user, first, mappings];
   const token = { ...login, roles, after: all.map(({ id }) => id) };
   new Idle("token", `${realm}-token`, token, after(...all));
 }
