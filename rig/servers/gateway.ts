@@ -1,30 +1,22 @@
 // An API gateway that is not ours: Apache with mod_auth_openidc as an OAuth 2.0 resource server on 127.0.0.1, and an API
 // behind it. All it knows is the `openid-connect` configuration from the stack's outputs.
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import getPort from "get-port";
 import type { OpenidConnectPlugin } from "../../components/index.ts";
-import type { Apache } from "./apache.ts";
+import { type Apache, RunningApache } from "./apache.ts";
 
 /** The plugin's configuration as in the outputs, or with `use_jwks` added. */
 export type PluginConfiguration = OpenidConnectPlugin & { readonly use_jwks?: boolean };
 
 export class Gateway {
-  readonly #address: string;
-  readonly #folder: string;
-  readonly #process: ChildProcess;
+  readonly #apache: RunningApache;
   readonly #api: Server;
   #reached = 0;
 
-  private constructor(address: string, folder: string, process: ChildProcess, api: Server) {
-    this.#address = address;
-    this.#folder = folder;
-    this.#process = process;
+  private constructor(apache: RunningApache, api: Server) {
+    this.#apache = apache;
     this.#api = api;
     api.on("request", () => {
       this.#reached += 1;
@@ -32,27 +24,16 @@ export class Gateway {
   }
 
   static async start(apache: Apache, plugin: PluginConfiguration): Promise<Gateway> {
-    const folder = await mkdtemp(path.join(tmpdir(), "gateway-"));
     const api = createServer((_, response) => response.end("the API's answer")).listen(0, "127.0.0.1");
-    const [port] = await Promise.all([
-      getPort({ host: "127.0.0.1" }),
-      new Promise((resolve) => api.once("listening", resolve)),
-    ]);
+    await new Promise((resolve) => api.once("listening", resolve));
     const upstream = `http://127.0.0.1:${(api.address() as AddressInfo).port}/`;
-    const configuration = path.join(folder, "apache.conf");
-    // The file holds the client's secret.
-    const text = await configurationOf(apache, plugin, { folder, port, upstream });
-    await writeFile(configuration, text, { mode: 0o600 });
-    const child = spawn(apache.program, ["-f", configuration, "-DFOREGROUND"], {
-      env: { ...process.env, ...apache.env },
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-    const gateway = new Gateway(`http://127.0.0.1:${port}/`, folder, child, api);
     try {
-      await gateway.#ready();
-      return gateway;
+      const running = await RunningApache.start(apache, ["authz_user", "auth_openidc"], (folder) =>
+        configurationOf(plugin, folder, upstream),
+      );
+      return new Gateway(running, api);
     } catch (error) {
-      await gateway.stop();
+      api.close();
       throw error;
     }
   }
@@ -60,7 +41,7 @@ export class Gateway {
   /** Calls the API with this bearer token. */
   async ask(token: string | undefined): Promise<"let in" | "refused"> {
     const before = this.#reached;
-    const response = await fetch(this.#address, {
+    const response = await fetch(`http://127.0.0.1:${this.#apache.port}/`, {
       headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     });
     const text = await response.text();
@@ -68,31 +49,14 @@ export class Gateway {
     if (response.status === 200 && reached === 1 && text === "the API's answer") return "let in";
     if ((response.status === 401 || response.status === 403) && reached === 0) return "refused";
     throw new Error(
-      `The gateway answered ${response.status}, and ${reached} requests reached the API.\n${await this.#log()}`,
+      `The gateway answered ${response.status}, and ${reached} requests reached the API.\n${await this.#apache.log()}`,
     );
   }
 
   async stop(): Promise<void> {
     this.#api.closeAllConnections();
     await new Promise((resolve) => this.#api.close(resolve));
-    if (this.#process.exitCode === null && this.#process.kill("SIGTERM")) {
-      await new Promise((resolve) => this.#process.once("exit", resolve));
-    }
-    await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 });
-  }
-
-  async #ready(): Promise<void> {
-    const start = Date.now();
-    while (!(await fetch(this.#address).catch(() => undefined))) {
-      if (this.#process.exitCode !== null || Date.now() - start > 60_000) {
-        throw new Error(`Apache did not start.\n${await this.#log()}`);
-      }
-      await sleep(50);
-    }
-  }
-
-  #log(): Promise<string> {
-    return readFile(path.join(this.#folder, "error.log"), "utf8").catch(() => "");
+    await this.#apache.stop();
   }
 }
 
@@ -101,12 +65,11 @@ export class Gateway {
  * discovery document and from nowhere else.
  */
 async function configurationOf(
-  { modules }: Apache,
   plugin: PluginConfiguration,
-  { folder, port, upstream }: { folder: string; port: number; upstream: string },
+  folder: string,
+  upstream: string,
 ): Promise<string> {
   const discovery = (await (await fetch(plugin.discovery)).json()) as { issuer: string; jwks_uri: string };
-  const load = ["mpm_event", "authn_core", "authz_core", "authz_user", "proxy", "proxy_http", "auth_openidc"];
   const validation = plugin.use_jwks
     ? [`OIDCOAuthVerifyCertFiles ${(await keyFiles(discovery.jwks_uri, folder)).join(" ")}`]
     : [
@@ -121,14 +84,6 @@ async function configurationOf(
     ...(plugin.use_jwks ? [`claim "iss:${discovery.issuer}"`] : []),
   ];
   return `
-ServerRoot "${folder}"
-ServerName 127.0.0.1
-Listen 127.0.0.1:${port}
-${process.getuid?.() === 0 ? "User www-data\nGroup www-data" : ""}
-DefaultRuntimeDir "${folder}"
-PidFile "${path.join(folder, "apache.pid")}"
-ErrorLog "${path.join(folder, "error.log")}"
-${load.map((name) => `LoadModule ${name}_module "${path.join(modules, `mod_${name}.so`)}"`).join("\n")}
 ${validation.join("\n")}
 OIDCOAuthRemoteUserClaim preferred_username
 <Location "/">
