@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { addressShape, isAddress } from "./address.ts";
 import { problemWith } from "./authorized-requests.ts";
+import { defaultNamespace, secretKeys } from "./keycloak/connection.ts";
 import { isPlaintextConfig, orElse } from "./pulumi-internals.ts";
 import { requireProvider } from "./resources/dynamic-resource.ts";
 
@@ -99,8 +100,8 @@ function isPending(value: unknown, within = true): boolean {
 /** @throws pulumi.ResourceError if the provider cannot be loaded, or the stack keeps Keycloak's credentials in plain text. */
 export function requireConnection(component: pulumi.Resource, connection: string | undefined): void {
   requireProvider(component);
-  const namespace = connection || "keycloak";
-  for (const key of ["password", "clientSecret"]) {
+  const namespace = connection || defaultNamespace;
+  for (const key of secretKeys) {
     if (!isPlaintextConfig(`${namespace}:${key}`)) continue;
     refuse(
       component,

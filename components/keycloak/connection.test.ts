@@ -1,4 +1,5 @@
 // The connection is configured with the keys and variables of @pulumi/keycloak's own provider.
+import { generateKeyPairSync } from "node:crypto";
 import test from "ava";
 import { readConnection, riskOf } from "./connection.ts";
 
@@ -40,6 +41,99 @@ test("an account comes as a whole from one place: two are refused, whatever thei
   refused(user, { KEYCLOAK_REALM: "b" }, "keycloak:password", "KEYCLOAK_REALM");
   refused(user, { KEYCLOAK_CLIENT_ID: "reader" }, "keycloak:password", "KEYCLOAK_CLIENT_ID");
   refused(writer, { KEYCLOAK_USER: "u" }, "keycloak:clientSecret", "KEYCLOAK_USER");
+  for (const name of ["ACCESS_TOKEN", "JWT_TOKEN", "JWT_TOKEN_FILE", "JWT_SIGNING_KEY"]) {
+    refused(writer, { [`KEYCLOAK_${name}`]: "r" }, "keycloak:clientSecret", `KEYCLOAK_${name}`);
+  }
+  for (const key of ["accessToken", "jwtToken", "jwtTokenFile"]) {
+    refused({ ...url, [`keycloak:${key}`]: "w" }, reader, `keycloak:${key}`, "KEYCLOAK_CLIENT_ID");
+  }
+  const signs = { ...url, "keycloak:clientId": "writer", "keycloak:jwtSigningKey": "w" };
+  refused(
+    signs,
+    { KEYCLOAK_CLIENT_ID: "writer", KEYCLOAK_CLIENT_SECRET: "r" },
+    "jwtSigningKey",
+    "CLIENT_SECRET",
+  );
+});
+
+test("two ways to log in are refused, in one place as well", (t) => {
+  const refused = (env: Record<string, string>, ...names: string[]) => {
+    const { message } = t.throws(() => read(url, env));
+    t.regex(message, /^Two ways to log in to Keycloak: /);
+    for (const name of names) t.true(message.includes(name), message);
+  };
+  refused({ ...reader, KEYCLOAK_JWT_TOKEN_FILE: "/t" }, "keycloak:clientSecret", "KEYCLOAK_JWT_TOKEN_FILE");
+  refused({ ...reader, KEYCLOAK_ACCESS_TOKEN: "a" }, "KEYCLOAK_CLIENT_SECRET", "keycloak:accessToken");
+  refused({ KEYCLOAK_USER: "u", KEYCLOAK_ACCESS_TOKEN: "a" }, "KEYCLOAK_USER", "KEYCLOAK_ACCESS_TOKEN");
+});
+
+test("a token or the file of one is enough; a key needs the client's name", (t) => {
+  t.is(read(url, { KEYCLOAK_JWT_TOKEN: "j" }).jwtToken, "j");
+  t.is(read(url, { KEYCLOAK_JWT_TOKEN_FILE: "/t" }).jwtTokenFile, "/t");
+  const claims = Buffer.from('{"iss":"https://cx/realms/our%20realm"}').toString("base64url");
+  const env = { KEYCLOAK_ACCESS_TOKEN: `h.${claims}.s`, KEYCLOAK_REALM: "master" };
+  t.like(read(url, env), { accessToken: env.KEYCLOAK_ACCESS_TOKEN, adminRealm: "our realm" });
+  t.throws(() => read(url, { KEYCLOAK_JWT_SIGNING_KEY: "k" }), { message: /No admin credentials/ });
+});
+
+test("a key, a certificate and headers are checked before anybody logs in, and not repeated", (t) => {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const pem = `${privateKey.export({ format: "pem", type: "sec1" })}`;
+  const signs = { ...url, "keycloak:clientId": "c", "keycloak:jwtSigningKey": pem };
+  t.like(read(signs), { jwtSigningAlg: "RS256", jwtSigningKey: { asymmetricKeyType: "ec" } });
+  const bad: [Record<string, string>, RegExp][] = [
+    [{ ...signs, "keycloak:jwtSigningKey": "hunter2" }, /jwtSigningKey is not a private key in PEM/],
+    [{ ...writer, "keycloak:tlsClientCertificate": "hunter2" }, /belong together/],
+    [{ ...writer, "keycloak:tlsClientPrivateKey": pem }, /belong together/],
+    [
+      { ...writer, "keycloak:tlsClientCertificate": "hunter2", "keycloak:tlsClientPrivateKey": pem },
+      /tlsClientCertificate and .* are not a certificate and its private key/,
+    ],
+  ];
+  for (const headers of [
+    "hunter2",
+    '["hunter2"]',
+    "7",
+    "null",
+    '{"a":7}',
+    '{"a b":"hunter2"}',
+    '{"a":"hunter2\\nb"}',
+  ])
+    bad.push([
+      { ...writer, "keycloak:additionalHeaders": headers },
+      /additionalHeaders is not an object of HTTP/,
+    ]);
+  for (const name of ["Authorization", "content-type", "ACCEPT", "Host"]) {
+    const headers = JSON.stringify({ [name]: "hunter2" });
+    bad.push([{ ...writer, "keycloak:additionalHeaders": headers }, /additionalHeaders sets '[a-z-]+'/]);
+  }
+  for (const [config, message] of bad) {
+    const error = t.throws(() => read(config), { message }, JSON.stringify(config));
+    t.notRegex(error.message, /hunter2|PRIVATE/);
+  }
+  t.deepEqual(read({ ...writer, "keycloak:additionalHeaders": '{"X-Gate":"open"}' }).additionalHeaders, {
+    "x-gate": "open",
+  });
+});
+
+test("the admin API's address comes from where the server's does", (t) => {
+  const inside = { "keycloak:adminUrl": "https://inside/" };
+  t.like(read({ ...writer, ...inside, "keycloak:basePath": "/auth" }), {
+    server: "https://cx/auth",
+    adminServer: "https://inside/auth",
+  });
+  t.is(read(writer).adminServer, "https://cx");
+  const both = { KEYCLOAK_URL: "https://cx", KEYCLOAK_ADMIN_URL: "https://inside" };
+  t.is(read(writer, both).adminServer, "https://inside");
+  t.is(read({}, { ...both, ...reader }).adminServer, "https://inside");
+  for (const { KEYCLOAK_URL, ...env } of [both, { ...both, KEYCLOAK_URL: "https://other" }]) {
+    t.throws(() => read(writer, env), {
+      message: /^KEYCLOAK_ADMIN_URL is set, .*: set KEYCLOAK_URL as well/,
+    });
+  }
+  t.throws(() => read({ ...writer, "keycloak:adminUrl": "nonsense" }), {
+    message: /keycloak:adminUrl is not/,
+  });
 });
 
 test("name and secret may come from two places, and the same account may be in both", (t) => {
@@ -101,6 +195,8 @@ test("http to a remote host, or any certificate accepted: a warning says what is
   t.regex(risk("http://128.0.0.1") ?? "", /in the clear/);
   t.regex(risk("https://keycloak.example.com", skip) ?? "", /^keycloak:tlsInsecureSkipVerify .*rootCaCert/);
   t.is(risk("https://keycloak.example.com"), undefined);
+  const admin = { "keycloak:adminUrl": "http://keycloak.ef-external.svc" };
+  t.regex(risk("https://keycloak.example.com", admin) ?? "", /ef-external.* in the clear.*keycloak:adminUrl/);
   for (const host of ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"]) {
     t.is(risk(`http://${host}:8080`), undefined, host);
     t.is(risk(`https://${host}:8443`, skip), undefined, host);

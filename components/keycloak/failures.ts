@@ -1,7 +1,7 @@
 // What can go wrong with a request, as a failure in words.
 import { NetworkError } from "@keycloak/keycloak-admin-client";
 import { Failure } from "../failure.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, nameOf } from "./connection.ts";
 
 /** Worth a retry: the server, or a proxy in front of it, is busy or starting. */
 export const temporaryStatus = new Set([429, 500, 502, 503, 504]);
@@ -51,10 +51,19 @@ export interface SentRequest {
   /** Completes "… failed: ". */
   readonly attempt: string;
   readonly connection: Connection;
-  /** True if the request opens the admin session. */
-  readonly isLogin: boolean;
+  /** Where it went: to open the admin session, to the admin API, or to an endpoint of a realm. */
+  readonly to: "login" | "admin API" | "realm";
   /** True if Keycloak itself has answered before, so the address is right. */
   readonly hasAnswered: boolean;
+}
+
+/** The address in question, and the key that names it. */
+function addressOf({ connection, to }: SentRequest): { server: string; key: string } {
+  const { namespace, server, adminServer } = connection;
+  const isOther = to === "admin API" && adminServer !== server;
+  return isOther
+    ? { server: adminServer, key: `${namespace}:adminUrl` }
+    : { server, key: `${namespace}:url` };
 }
 
 /** A failed request as a failure in words. */
@@ -64,15 +73,17 @@ export function failureOf(error: unknown, request: SentRequest): Failure {
   return unreachable(error, request);
 }
 
-function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswered }: SentRequest): Failure {
+function refused(error: NetworkError, request: SentRequest): Failure {
+  const { attempt, connection, to, hasAnswered } = request;
   const { status } = error.response;
-  const { server, namespace } = connection;
+  const { namespace } = connection;
+  const { server, key } = addressOf(request);
   const said = answerInWords(error.responseData);
   const at = `${attempt} at ${server}`;
   if (isRedirect(status)) {
-    const to = redirectTarget(error.response);
+    const target = redirectTarget(error.response);
     return new Failure(
-      `${at} failed: the server redirects (${status}${to}), and credentials are not sent on to another address; set ${namespace}:url to the address that answers itself.`,
+      `${at} failed: the server redirects (${status}${target}), and credentials are not sent on to another address; set ${key} to the address that answers itself.`,
       { status, shared: true },
     );
   }
@@ -81,7 +92,7 @@ function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswere
   if (temporaryStatus.has(status) || lost) return busy(at, error.response, said);
   if (status === 404 && said === undefined) {
     return new Failure(
-      `${at} failed: there is no Keycloak under this address (404 without Keycloak's own answer); check ${namespace}:url and ${namespace}:basePath (CX serves Keycloak under /auth).`,
+      `${at} failed: there is no Keycloak under this address (404 without Keycloak's own answer); check ${key} and ${namespace}:basePath (CX serves Keycloak under /auth).`,
       { status, shared: true },
     );
   }
@@ -91,7 +102,13 @@ function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswere
       { status, shared: true },
     );
   }
-  if (isLogin) return loginRefused(connection, at, status, said);
+  if (to === "login") return loginRefused(connection, at, status, said);
+  if (status === 401 && connection.accessToken) {
+    return new Failure(
+      `${at} failed: Keycloak does not accept the access token in ${namespace}:accessToken (401); it has expired or is not this server's, and it cannot be renewed: set a new one.`,
+      { meaning: "login refused", status, shared: true, about: "the access token" },
+    );
+  }
   if (status === 401) {
     return new TemporaryFailure(
       `${at} failed: Keycloak does not accept the admin session that it has just opened (401); check that requests always reach the same Keycloak, by the name in its option 'hostname', and that the clocks agree.`,
@@ -99,9 +116,8 @@ function refused(error: NetworkError, { attempt, connection, isLogin, hasAnswere
     );
   }
   if (status === 403) {
-    const who = connection.username ?? connection.clientId;
     return new Failure(
-      `${at} failed: Keycloak answered 403 Forbidden; '${who}' of realm '${connection.adminRealm}' lacks the rights: give it the realm role 'admin', or for the realm in question the client roles 'manage-users', 'manage-clients' and 'manage-realm'.`,
+      `${at} failed: Keycloak answered 403 Forbidden; ${nameOf(connection)} of realm '${connection.adminRealm}' lacks the rights: give it the realm role 'admin', or for the realm in question the client roles 'manage-users', 'manage-clients' and 'manage-realm'.`,
       { status, shared: true },
     );
   }
@@ -134,18 +150,12 @@ function busy(at: string, response: Response, said: string | undefined): Tempora
   });
 }
 
-function loginRefused(
-  { namespace, username, adminRealm, clientId }: Connection,
-  at: string,
-  status: number,
-  said: string | undefined,
-): Failure {
+function loginRefused(connection: Connection, at: string, status: number, said: string | undefined): Failure {
+  const { namespace, adminRealm } = connection;
   const advice =
     said === "Realm does not exist"
       ? `there is no realm '${adminRealm}': set ${namespace}:realm to the realm that the admin belongs to`
-      : username
-        ? `check ${namespace}:username and ${namespace}:password, and that client '${clientId}' of realm '${adminRealm}' allows direct grants`
-        : `check ${namespace}:clientId and ${namespace}:clientSecret, and that the client has a service account`;
+      : `check ${whatToCheck(connection)}`;
   return new Failure(`${at} failed: Keycloak answered ${status}${said ? ` (${said})` : ""}; ${advice}.`, {
     meaning: "login refused",
     status,
@@ -153,11 +163,25 @@ function loginRefused(
   });
 }
 
-function unreachable(error: unknown, { attempt, connection }: SentRequest): Failure {
-  const { server, namespace, timeout } = connection;
+function whatToCheck(connection: Connection): string {
+  const { namespace, server, username, clientId, adminRealm, jwtSigningKey, jwtToken, jwtTokenFile } =
+    connection;
+  if (username)
+    return `${namespace}:username and ${namespace}:password, and that client '${clientId}' of realm '${adminRealm}' allows direct grants`;
+  if (jwtSigningKey)
+    return `${namespace}:clientId and ${namespace}:jwtSigningKey, that the client has a service account and authenticates by a signed JWT, and that Keycloak calls itself ${server}, for which the JWT is made`;
+  if (jwtToken || jwtTokenFile)
+    return `that the JWT in ${namespace}:${jwtToken ? "jwtToken" : "jwtTokenFile"} is made for this realm, has not expired and was not used before, and that its client has a service account`;
+  return `${namespace}:clientId and ${namespace}:clientSecret, and that the client has a service account`;
+}
+
+function unreachable(error: unknown, request: SentRequest): Failure {
+  const { attempt, connection } = request;
+  const { namespace, timeout } = connection;
+  const { server, key } = addressOf(request);
   if (error instanceof SyntaxError) {
     return new TemporaryFailure(
-      `${attempt} failed: the answer from ${server} is not Keycloak's (no JSON); check ${namespace}:url and ${namespace}:basePath, and any proxy in between.`,
+      `${attempt} failed: the answer from ${server} is not Keycloak's (no JSON); check ${key} and ${namespace}:basePath, and any proxy in between.`,
       { why: "answers with a page that is not Keycloak's own", effect: "unknown" },
     );
   }
@@ -167,9 +191,13 @@ function unreachable(error: unknown, { attempt, connection }: SentRequest): Fail
       { why: "does not answer", effect: "unknown" },
     );
   }
-  const { code, words } = networkCause(error);
-  const message = `${attempt} failed: Keycloak at ${server} cannot be reached (${words}); check ${namespace}:url, and that Keycloak is up and reachable from here.`;
-  if (code in certificateProblems) return new Failure(message, { shared: true, about: words });
+  const { code, words: cause } = networkCause(error);
+  // In TLS 1.3 nothing else is left of a refused certificate.
+  const isPerhapsRefused = code === "UND_ERR_SOCKET" && !request.hasAnswered && server.startsWith("https:");
+  const words = isPerhapsRefused ? `${cause}; ${ifItAsks}` : cause;
+  const message = `${attempt} failed: Keycloak at ${server} cannot be reached (${words}); check ${key}, and that Keycloak is up and reachable from here.`;
+  if (code in certificateProblems || isTlsAlert(code))
+    return new Failure(message, { shared: true, about: words });
   return new TemporaryFailure(message, {
     why: `cannot be reached (${words})`,
     effect: neverSent.has(code) ? "none" : "unknown",
@@ -194,6 +222,11 @@ function redirectTarget(response: Response): string {
   if (!location || !URL.canParse(location)) return "";
   return ` to ${new URL(location).origin}`;
 }
+
+const ifItAsks =
+  "if it asks for a client's certificate, set tlsClientCertificate and tlsClientPrivateKey to one that it accepts";
+/** The server ends the handshake. */
+const isTlsAlert = (code: string) => /^ERR_SSL_.*_ALERT_/.test(code);
 
 const certificateProblems: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed: set rootCaCertificate",
@@ -227,7 +260,10 @@ const neverSent = new Set([
 export function networkCause(error: unknown): { code: string; words: string } {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const code = (cause as { code?: unknown } | undefined)?.code;
-  if (typeof code === "string") return { code, words: networkProblems[code] ?? code };
+  if (typeof code === "string") {
+    const alert = isTlsAlert(code) ? `it refuses the TLS handshake; ${ifItAsks}` : undefined;
+    return { code, words: networkProblems[code] ?? alert ?? code };
+  }
   return { code: "", words: cause instanceof Error ? cause.message : String(cause) };
 }
 

@@ -2,6 +2,7 @@
 import type KeycloakAdminClient from "@keycloak/keycloak-admin-client";
 import { Failure, hasMeaning } from "../failure.ts";
 import { similar } from "../similar-names.ts";
+import { nameOf } from "./connection.ts";
 import type { KeycloakSession } from "./session.ts";
 
 export type ClientRepresentation = Awaited<ReturnType<KeycloakAdminClient["clients"]["find"]>>[number];
@@ -119,9 +120,8 @@ export class Realm {
 
   /** For a change that is not even tried, because Keycloak says that this admin may only read. */
   mayOnlyRead(what: string): Failure {
-    const { username, clientId, adminRealm } = this.session.connection;
     return new Failure(
-      `'${username ?? clientId}' of realm '${adminRealm}' may read, but not change ${what} in realm '${this.name}' at ${this.server}: give it the client roles 'manage-users', 'manage-clients' and 'manage-realm' for realm '${this.name}', or the realm role 'admin'.`,
+      `${this.#admin} may read, but not change ${what} in realm '${this.name}' at ${this.server}: give it the client roles 'manage-users', 'manage-clients' and 'manage-realm' for realm '${this.name}', or the realm role 'admin'.`,
       { status: 403 },
     );
   }
@@ -279,11 +279,15 @@ export class Realm {
   }
 
   #mayNotSee(what: string, unknown: string, toSee: string, toChange: string): Failure {
-    const { username, clientId, adminRealm } = this.session.connection;
     return new Failure(
-      `'${username ?? clientId}' of realm '${adminRealm}' may not see ${what} of realm '${this.name}' at ${this.server}, so it cannot be told ${unknown}: give it the client role '${toSee}' for realm '${this.name}' or, to change anything, '${toChange}'.`,
+      `${this.#admin} may not see ${what} of realm '${this.name}' at ${this.server}, so it cannot be told ${unknown}: give it the client role '${toSee}' for realm '${this.name}' or, to change anything, '${toChange}'.`,
       { status: 403, shared: true },
     );
+  }
+
+  get #admin(): string {
+    const { connection } = this.session;
+    return `${nameOf(connection)} of realm '${connection.adminRealm}'`;
   }
 
   credentials(user: Pick<User, "id" | "username">): Promise<CredentialRepresentation[]> {

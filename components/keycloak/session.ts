@@ -7,8 +7,16 @@ import { fetchWithError } from "@keycloak/keycloak-admin-client/lib/utils/fetchW
 import pLimit, { type LimitFunction } from "p-limit";
 import pRetry from "p-retry";
 import { Failure, hasMeaning } from "../failure.ts";
-import { type Connection, riskOf } from "./connection.ts";
-import { failureOf, isRedirect, networkCause, TemporaryFailure, temporaryStatus } from "./failures.ts";
+import { clientAuthentication } from "./client-authentication.ts";
+import { type Connection, nameOf, riskOf } from "./connection.ts";
+import {
+  failureOf,
+  isRedirect,
+  networkCause,
+  type SentRequest,
+  TemporaryFailure,
+  temporaryStatus,
+} from "./failures.ts";
 import { pause, Retry } from "./retry.ts";
 import { claimsOf, parsed, rolesIn } from "./tokens.ts";
 
@@ -31,7 +39,9 @@ export class KeycloakSession {
   readonly connection: Connection;
   readonly admin: KeycloakAdminClient;
   readonly warn: Warn;
+  /** Options of requests to the server; only these carry the additional headers and the client's certificate. */
   readonly #requestOptions: RequestInit;
+  readonly #optionsElsewhere: RequestInit;
   readonly #limit: LimitFunction;
   readonly #retry: Retry;
   /** The refresh token of each session that a login has opened. */
@@ -41,12 +51,19 @@ export class KeycloakSession {
   #release: Promise<string | undefined> | undefined;
 
   constructor(connection: Connection, warn: Warn) {
-    const { server, adminRealm, timeout, maxConcurrentRequests } = connection;
+    const { server, adminServer, adminRealm, timeout, maxConcurrentRequests } = connection;
     this.connection = connection;
     this.warn = warn;
-    const dispatcher = ownDispatcher(connection);
     // A redirect could carry credentials to another host, so none is followed.
-    this.#requestOptions = { redirect: "manual", ...(dispatcher && { dispatcher }) } as RequestInit;
+    this.#optionsElsewhere = {
+      redirect: "manual",
+      ...ownDispatcher(connection, { showsCertificate: false }),
+    };
+    this.#requestOptions = {
+      redirect: "manual",
+      ...ownDispatcher(connection, { showsCertificate: true }),
+      headers: { ...connection.additionalHeaders },
+    };
     this.#limit = pLimit(maxConcurrentRequests);
     this.#retry = new Retry(timeout, ({ why }, seconds) =>
       warn(`Keycloak at ${server} ${why}: trying again for up to ${seconds} s.`),
@@ -55,7 +72,7 @@ export class KeycloakSession {
     // The client would take any 404, a proxy's too, for "there is none".
     const requestArgOptions = { catchNotFound: false };
     this.admin = new KeycloakAdminClient({
-      baseUrl: server,
+      baseUrl: adminServer,
       realmName: adminRealm,
       timeout,
       requestOptions,
@@ -90,7 +107,7 @@ export class KeycloakSession {
   read<T>(attempt: string, request: () => Promise<T>): Promise<T> {
     return this.#retry.run(async () => {
       await this.#accessToken();
-      return this.#send(attempt, request);
+      return this.#send(attempt, request, "admin API");
     });
   }
 
@@ -113,7 +130,7 @@ export class KeycloakSession {
           if (await tookEffect()) return;
         }
         try {
-          await this.#send(attempt, request);
+          await this.#send(attempt, request, "admin API");
         } catch (error) {
           if (error instanceof TemporaryFailure) unclear = error.effect === "unknown" ? error : unclear;
           // The first attempt may have worked. Then the repetition is refused: 409 because the object now exists,
@@ -133,28 +150,31 @@ export class KeycloakSession {
    * @param bearer a token that the request carries
    */
   ask(attempt: string, url: string, form?: Form, bearer?: string): Promise<Answer> {
-    const request = () => this.#askOnce(url, form, bearer);
-    return url.startsWith(`${this.server}/`)
-      ? this.#retry.run(() => this.#send(attempt, request))
-      : this.#askElsewhere(attempt, url, request);
+    if (url.startsWith(`${this.server}/`)) {
+      const request = () => this.#askOnce(url, this.#requestOptions, form, bearer);
+      return this.#retry.run(() => this.#send(attempt, request, "realm"));
+    }
+    return this.#askElsewhere(attempt, url, () => this.#askOnce(url, this.#optionsElsewhere, form, bearer));
   }
 
   /** Ends the sessions that the logins have opened. Never throws: one that stays ends by itself. */
   async logOut(): Promise<void> {
     await this.#login?.catch(() => undefined);
-    const { server, adminRealm, clientId, clientSecret } = this.connection;
+    const { server, adminRealm } = this.connection;
     const logout = `${server}/realms/${encodeURIComponent(adminRealm)}/protocol/openid-connect/logout`;
-    const client = { client_id: clientId, ...(clientSecret && { client_secret: clientSecret }) };
-    const ended = this.#opened.map((refresh_token) => this.#askOnce(logout, { ...client, refresh_token }));
+    const ended = this.#opened.map(async (refresh_token) => {
+      const form = { ...(await clientAuthentication(this.connection)), refresh_token };
+      return this.#askOnce(logout, this.#requestOptions, form);
+    });
     await Promise.allSettled(ended);
   }
 
-  async #askOnce(url: string, form: Form | undefined, bearer?: string): Promise<Answer> {
+  async #askOnce(url: string, options: RequestInit, form?: Form, bearer?: string): Promise<Answer> {
     const response = await fetch(url, {
-      ...this.#requestOptions,
+      ...options,
       signal: AbortSignal.timeout(this.connection.timeout),
       ...(form && { method: "POST", body: new URLSearchParams(form) }),
-      ...(bearer && { headers: { authorization: `Bearer ${bearer}` } }),
+      ...(bearer && { headers: { ...options.headers, authorization: `Bearer ${bearer}` } }),
     });
     const text = await response.text();
     const body: unknown = parsed(text);
@@ -201,27 +221,25 @@ export class KeycloakSession {
   }
 
   async #logIn(): Promise<string> {
-    const { server, adminRealm, clientId, clientSecret, username, password, timeout } = this.connection;
+    const { server, adminRealm, username, password, accessToken, timeout } = this.connection;
     const risk = riskOf(this.connection);
     if (risk) await this.warn(risk);
-    const who = username ? `admin '${username}'` : `client '${clientId}'`;
+    if (accessToken) {
+      this.#token = { value: accessToken, expires: Number.POSITIVE_INFINITY };
+      return accessToken;
+    }
     const url = `${server}/realms/${encodeURIComponent(adminRealm)}/protocol/openid-connect/token`;
-    const form = {
-      client_id: clientId,
-      // The admin client sends it in a header, which Keycloak before 20 misreads if it has special characters.
-      ...(clientSecret && { client_secret: clientSecret }),
-      ...(username
-        ? { grant_type: "password", username, password: password ?? "" }
-        : { grant_type: "client_credentials" }),
-    };
+    const grant: Record<string, string> = username
+      ? { grant_type: "password", username, password: password ?? "" }
+      : { grant_type: "client_credentials" };
     const request = async (): Promise<Tokens> => {
       const signal = AbortSignal.timeout(timeout);
-      const body = new URLSearchParams(form);
+      const body = new URLSearchParams({ ...(await clientAuthentication(this.connection)), ...grant });
       const response = await fetchWithError(url, { ...this.#requestOptions, method: "POST", body, signal });
       return (await response.json()) as Tokens;
     };
-    const attempt = `Logging in as ${who} in realm '${adminRealm}'`;
-    const { access_token: value, refresh_token } = await this.#send(attempt, request, { isLogin: true });
+    const attempt = `Logging in as ${nameOf(this.connection)} in realm '${adminRealm}'`;
+    const { access_token: value, refresh_token } = await this.#send(attempt, request, "login");
     // Service accounts get none, and have no session.
     if (refresh_token) this.#opened.push(refresh_token);
     this.#token = { value, expires: expiryOf(value) };
@@ -229,11 +247,11 @@ export class KeycloakSession {
   }
 
   /** Sends one request. @throws Failure that explains what went wrong. */
-  async #send<T>(attempt: string, request: () => Promise<T>, { isLogin = false } = {}): Promise<T> {
+  async #send<T>(attempt: string, request: () => Promise<T>, to: SentRequest["to"]): Promise<T> {
     const token = this.#token;
     try {
       // A login must not queue: requests that have their turn may be waiting for it.
-      const result = await (isLogin ? request() : this.#limit(request));
+      const result = await (to === "login" ? request() : this.#limit(request));
       // The admin client returns an answer that is not JSON as a string.
       if (typeof result === "string" && result !== "") throw new SyntaxError("no JSON");
       this.#retry.answered();
@@ -241,7 +259,7 @@ export class KeycloakSession {
     } catch (error) {
       const { connection } = this;
       const { hasAnswered } = this.#retry;
-      const failure = failureOf(error, { attempt, connection, isLogin, hasAnswered });
+      const failure = failureOf(error, { attempt, connection, to, hasAnswered });
       if (failure.status === 401 && this.#token === token) this.#token = undefined;
       if (failure instanceof TemporaryFailure) this.#retry.failed();
       else if (failure.status !== undefined) this.#retry.answered();
@@ -257,10 +275,15 @@ interface Tokens {
 }
 
 /** Only if the certificates need it: loading undici takes a tenth of a second. */
-function ownDispatcher({ rootCaCertificate, tlsInsecureSkipVerify }: Connection): object | undefined {
-  if (rootCaCertificate === undefined && !tlsInsecureSkipVerify) return undefined;
+function ownDispatcher(
+  { rootCaCertificate: ca, tlsInsecureSkipVerify, tlsClientCertificate, tlsClientPrivateKey }: Connection,
+  { showsCertificate }: { showsCertificate: boolean },
+): object {
+  const cert = showsCertificate ? tlsClientCertificate : undefined;
+  if (ca === undefined && cert === undefined && !tlsInsecureSkipVerify) return {};
   const { Agent } = createRequire(import.meta.url)("undici") as typeof import("undici");
-  return new Agent({ connect: { ca: rootCaCertificate, rejectUnauthorized: !tlsInsecureSkipVerify } });
+  const shown = cert !== undefined && { cert, key: tlsClientPrivateKey };
+  return { dispatcher: new Agent({ connect: { ca, rejectUnauthorized: !tlsInsecureSkipVerify, ...shown } }) };
 }
 
 /** When to stop using a new token, in milliseconds since 1970: a little before it expires. */

@@ -1,12 +1,20 @@
 // The accounts that log in to Keycloak: one that writes, one for the nightly job that may only read. Each command uses the
 // account that it was given, and no other.
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import path from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { changeMapper } from "../../rig/keycloak/by-hand.ts";
 import { server, TestAdmin, TestRealm } from "../../rig/keycloak/realm.ts";
 import { copyClone } from "../../rig/machine/clone.ts";
 import { TestProject, withoutKeycloak } from "../../rig/pulumi/project.ts";
+import { clientWithKey, pem } from "../support/client-with-key.ts";
 import { password, succeeded } from "../support/given.ts";
 import { serviceAccount, toWatch } from "../support/limited-admin.ts";
+import { filesIn, inTheClear } from "../support/secrets.ts";
+import { listening, toKeycloak } from "../support/tls.ts";
+
+const gateSecret = "g4te/S3cret+&=%";
 
 /** A realm with both accounts, which notes who logs in, and a clone that knows neither. */
 async function realmWithAccounts(t: ExecutionContext) {
@@ -91,6 +99,50 @@ test("a job with a reader's account never uses the one in the stack's file", asy
   succeeded(t, await stack.with(reader).preview("--expect-no-changes"));
   t.deepEqual(await logins(realm), [reader.KEYCLOAK_CLIENT_ID]);
   succeeded(t, await stack.with(writer).destroy("--run-program"));
+});
+
+test("an account with a key, which a proxy lets in by a header: nothing of it is in the clear", async (t) => {
+  const { realm, reader, project, stack } = await realmWithAccounts(t);
+  const { clientId, privateKey, newJwt } = await clientWithKey(t, realm);
+  const gate = createServer((incoming, outgoing) => {
+    if (incoming.headers["x-gate"] === gateSecret) return toKeycloak(incoming, outgoing);
+    incoming.resume();
+    outgoing.writeHead(403, { "content-type": "text/html" }).end("closed");
+  });
+  const url = `http://localhost:${await listening(t, gate)}`;
+  await stack.set("keycloak:url", url);
+  const writer = { KEYCLOAK_CLIENT_ID: clientId, KEYCLOAK_JWT_SIGNING_KEY: pem(privateKey) };
+  const key = "keycloak:additionalHeaders";
+  await stack.run("config", "set", "--plaintext", "--path", `${key}.X-Gate`, gateSecret);
+  // Not by `up`: Pulumi notes in its history how the configuration was.
+  const clear = await stack.with(writer).preview();
+  t.not(clear.exitCode, 0);
+  t.regex(clear.output, /keycloak:additionalHeaders is in the clear/);
+  await stack.run("config", "set", "--secret", "--path", `${key}.X-Gate`, gateSecret);
+  succeeded(t, await stack.with(writer).up());
+  succeeded(t, await stack.with(writer).run("refresh", "--yes", "--skip-preview"));
+  succeeded(t, await stack.with(writer).preview("--expect-no-changes"));
+  t.deepEqual(await logins(realm), [clientId]);
+
+  // The file serves one command after the other, if it is renewed.
+  const file = path.join(project.folder, "token");
+  const address = `${url}${server.basePath}`;
+  const job = stack.with({ KEYCLOAK_JWT_TOKEN_FILE: "token" });
+  await writeFile(file, await newJwt(address));
+  succeeded(t, await job.preview("--expect-no-changes"));
+  const used = await job.preview();
+  t.not(used.exitCode, 0);
+  t.regex(used.output, /Logging in as the client of keycloak:jwtTokenFile .*was not used before/);
+  const both = await stack.with({ ...reader, ...writer }).preview();
+  t.not(both.exitCode, 0);
+  t.regex(both.output, /Two ways to log in to Keycloak/);
+
+  const keyText = pem(privateKey).split("\n")[3] ?? "";
+  const texts = await filesIn(path.join(project.folder, "state"));
+  t.true(texts.some(([name]) => name.endsWith("production.json")));
+  t.deepEqual(inTheClear({ "the header": gateSecret, "the key": keyText }, texts), []);
+  await writeFile(file, await newJwt(address));
+  succeeded(t, await job.destroy());
 });
 
 test("nor does @pulumi/keycloak, where the stack owns its realm", async (t) => {
