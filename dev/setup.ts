@@ -3,7 +3,7 @@
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { readConnection } from "../components/keycloak/connection.ts";
+import { accountVariables, readConnection, serverVariables } from "../components/keycloak/connection.ts";
 import { Realm } from "../components/keycloak/realm.ts";
 import { KeycloakSession } from "../components/keycloak/session.ts";
 import { failWith } from "../rig/console/steps.ts";
@@ -111,8 +111,7 @@ async function certificate(file: string): Promise<string> {
 
 /** What the environment says of the administrator, of another account, and of the customer. */
 function takeEnvironment(): Readonly<Record<string, string | undefined>> {
-  const account = ["URL", "BASE_PATH", "REALM", "CLIENT_ID", "CLIENT_SECRET", "USER", "PASSWORD"];
-  const names = [...account, "PASSWORD_CUSTOMER"].map((key) => `KEYCLOAK_${key}`);
+  const names = [...serverVariables, ...accountVariables, "KEYCLOAK_PASSWORD_CUSTOMER"];
   return Object.fromEntries(names.map((name) => [name, take(name)]));
 }
 

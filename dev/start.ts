@@ -1,5 +1,6 @@
 // `npm start`: does everything from a fresh clone to a verified token. What exists already stays as it is.
 
+import { accountVariables, serverVariables } from "../components/keycloak/connection.ts";
 import { engineSteps, failWith, runSteps } from "../rig/console/steps.ts";
 import { ensureLocalKeycloak } from "../rig/keycloak/local.ts";
 import { runPulumi } from "../rig/pulumi/run.ts";
@@ -13,8 +14,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
 
 /** Not even by a variable that is left in the shell does stack `dev` create its realm on somebody's server. */
 function refuseOtherServers(): void {
-  const names = ["URL", "USER", "PASSWORD", "CLIENT_ID", "CLIENT_SECRET"].map((name) => `KEYCLOAK_${name}`);
-  const given = names.find((name) => process.env[name]);
+  const given = [...serverVariables, ...accountVariables].find((name) => process.env[name]);
   if (!given) return;
   const server = URL.parse(process.env.KEYCLOAK_URL ?? "")?.origin ?? "https://cx.example.com";
   throw new Error(

@@ -3,6 +3,7 @@
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { parse } from "yaml";
+import { accountVariables } from "../../components/keycloak/connection.ts";
 import { exists, root, writePrivately } from "../../rig/machine/folders.ts";
 import { runPulumi } from "../../rig/pulumi/run.ts";
 import { type Account, type Accounts, writer } from "./accounts.ts";
@@ -39,7 +40,7 @@ export async function accountToMake(accounts: Accounts, stack: string, account: 
   const file = accountFile(stack, account);
   const absolute = path.join(root, file);
   const text = async () => `# Whoever reads this file has the account. For sh, bash and zsh: . ${file}
-unset KEYCLOAK_REALM KEYCLOAK_USER KEYCLOAK_PASSWORD
+unset ${accountVariables.join(" ")}
 export KEYCLOAK_CLIENT_ID='${clientId}'
 export KEYCLOAK_CLIENT_SECRET='${(await accounts.secret(account)).replaceAll("'", "'\\''")}'
 `;

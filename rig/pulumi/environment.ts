@@ -33,7 +33,8 @@ export async function localEnvironment(args: string[]): Promise<Environment> {
     PATH: await toolPath(),
   };
   // Whoever names another server also names its credentials: the local base path and admin are not for it.
-  const needsNone = Boolean(given.KEYCLOAK_URL) || withoutProvider.includes(args[0] ?? "");
+  const namesOther = Boolean(given.KEYCLOAK_URL || given.KEYCLOAK_ADMIN_URL);
+  const needsNone = namesOther || withoutProvider.includes(args[0] ?? "");
   const config = needsNone ? undefined : await configOnLocal(args, environment);
   if (!config) return environment;
   const server = { KEYCLOAK_URL: await localKeycloakUrl(), KEYCLOAK_BASE_PATH: basePath };
@@ -62,7 +63,7 @@ type Config = Record<string, { value?: string }>;
  * stack is selected and where its configuration is. If it cannot say, there is none.
  */
 async function configOnLocal(args: string[], env: Environment): Promise<Config | undefined> {
-  if (args.some((arg) => arg.includes("keycloak:url"))) return undefined;
+  if (args.some((arg) => /keycloak:(url|adminUrl)/.test(arg))) return undefined;
   const { cwd, stack } = whereabouts(args);
   const ask = async <Answer>(...command: string[]): Promise<Answer | undefined> => {
     const where = [...(cwd ? ["--cwd", cwd] : []), ...(stack ? ["--stack", stack] : [])];
@@ -83,13 +84,17 @@ async function configOnLocal(args: string[], env: Environment): Promise<Config |
     ),
   ]);
   if (!config || !state) return undefined;
-  const { "keycloak:url": configured } = config;
   const named = [
     // Encrypted, it has no value here.
-    configured && (configured.value ?? "encrypted"),
+    ...["keycloak:url", "keycloak:adminUrl"].map((key) => config[key] && (config[key].value ?? "encrypted")),
     ...(state.deployment.resources ?? [])
       .filter(({ type }) => type.startsWith("pulumi:providers:"))
-      .flatMap(({ inputs = {} }) => [inputs["keycloak:url"], inputs.url]),
+      .flatMap(({ inputs = {} }) => [
+        inputs["keycloak:url"],
+        inputs["keycloak:adminUrl"],
+        inputs.url,
+        inputs.adminUrl,
+      ]),
   ];
   const here = await localKeycloakUrl();
   return named.every((url) => !url || url === here) ? config : undefined;

@@ -20,7 +20,7 @@ function environment(): Record<string, string | undefined> {
 }
 
 test("npm start never means another server, whatever the shell has set", async (t) => {
-  for (const name of ["KEYCLOAK_URL", "KEYCLOAK_CLIENT_SECRET"]) {
+  for (const name of ["KEYCLOAK_URL", "KEYCLOAK_CLIENT_SECRET", "KEYCLOAK_JWT_TOKEN_FILE"]) {
     const env = { ...environment(), [name]: "https://cx.example.com" };
     const options = { cwd: root, env, extendEnv: false, all: true, reject: false } as const;
     const { exitCode, all } = await execa("npm", ["start"], options);

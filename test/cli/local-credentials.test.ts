@@ -59,6 +59,19 @@ test("the local admin's credentials go to no other server", async (t) => {
     t.deepEqual(received, [], way);
   }
 
+  // The admin API alone is at another address.
+  await writeFile(file, without);
+  for (const [way, env, more] of [
+    ["in the environment", { KEYCLOAK_ADMIN_URL: url }, []],
+    ["an argument", {}, ["-c", `keycloak:adminUrl=${url}`]],
+  ] as const) {
+    const command = ["preview", "-s", "production", "--non-interactive", ...more];
+    const { exitCode, output } = await project.with(env).script("dev/pulumi.ts", ...command);
+    t.not(exitCode, 0, way);
+    t.regex(output, /No Keycloak address/, way);
+    t.deepEqual(received, [], way);
+  }
+
   // destroy uses the connection that the last up recorded, whatever the configuration says now.
   const moved = await project.stack("moved", { realm: realm.name, customerPassword: password });
   await moved.set("keycloak:url", server.address);
