@@ -1,8 +1,9 @@
 // A service account that may write, whose client shows who it is by a JWT.
-import { generateKeyPairSync, type KeyObject, randomUUID } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID } from "node:crypto";
 import type { ExecutionContext } from "ava";
 import { SignJWT } from "jose";
 import { server, type TestRealm } from "../../rig/keycloak/realm.ts";
+import { makeAuthority } from "../../rig/servers/authority.ts";
 import { LimitedAdmin } from "./limited-admin.ts";
 
 export const keyPairs = {
@@ -14,6 +15,20 @@ export const keyPairs = {
 export const pem = (key: KeyObject, type: "pkcs8" | "pkcs1" = "pkcs8") =>
   `${key.export({ format: "pem", type })}`;
 
+/** As somebody imports the certificate in the console. */
+async function withCertificate() {
+  const { key, cert } = await (await makeAuthority()).issue("pulumi");
+  const certificate = cert.replaceAll(/-----.*-----|\n/g, "");
+  return { privateKey: createPrivateKey(key), attributes: { "jwt.credential.certificate": certificate } };
+}
+
+function withKeySet(alg: keyof typeof keyPairs) {
+  const { privateKey, publicKey } = keyPairs[alg]();
+  const jwk = { ...publicKey.export({ format: "jwk" }), kid: "the-key", use: "sig", alg };
+  const keys = JSON.stringify({ keys: [jwk] });
+  return { privateKey, attributes: { "use.jwks.string": "true", "jwks.string": keys } };
+}
+
 export async function clientWithKey(
   t: ExecutionContext,
   realm: TestRealm,
@@ -24,9 +39,8 @@ export async function clientWithKey(
   t.teardown(() => writer.delete());
   const { "keycloak:clientSecret": _secret, ...config } = writer.connection;
   const clientId = config["keycloak:clientId"] ?? "";
-  const { privateKey, publicKey } = keyPairs[alg]();
+  const { privateKey, attributes } = alg === "RS256" ? await withCertificate() : withKeySet(alg);
   const client = await realm.client(clientId);
-  const jwk = { ...publicKey.export({ format: "jwk" }), kid: "the-key", use: "sig", alg };
   await realm.admin("PUT", `/clients/${client.id}`, {
     ...client,
     ...more,
@@ -34,8 +48,7 @@ export async function clientWithKey(
     attributes: {
       ...client.attributes,
       "token.endpoint.auth.signing.alg": alg,
-      "use.jwks.string": "true",
-      "jwks.string": JSON.stringify({ keys: [jwk] }),
+      ...attributes,
     },
   });
   /** As the platform's identity service makes it. */
