@@ -188,10 +188,12 @@ export class ApisixEnablement extends pulumi.ComponentResource {
   declare readonly apisix: pulumi.Output<ApisixPlugins>;
 
   /**
+   * Makes one realm ready.
+   *
    * @param name prefix of its children's names; the realm's name is a good choice
    * @param args the settings
    * @param options Pulumi's options for any component, for example `aliases`
-   * @throws pulumi.ResourceError if an argument is not what its type says, `cxVersion` not a version,
+   * @throws `pulumi.ResourceError` if an argument is not what its type says, `cxVersion` not a version,
    * `apisixDiscoveryBase` or `tokenBase` not an address, one of `authorizedRequests` no request, `customerPassword`
    * missing, or if the stack keeps Keycloak's credentials in plain text.
    */

@@ -31,7 +31,15 @@ export interface OpenidConnectPlugin {
    * Enforces the audience from APISIX 3.12 on; earlier ones, such as CX's 3.11, ignore it. Up to 3.17
    * `match_with_client_id` alone lets in a token without any audience.
    */
-  claim_validator: { audience: { match_with_client_id: true; required: true } };
+  claim_validator: {
+    /** What is checked of a token's `aud`. */
+    audience: {
+      /** The client must be in it. */
+      match_with_client_id: true;
+      /** A token without it is refused. */
+      required: true;
+    };
+  };
 }
 
 interface OpenidConnectSource {

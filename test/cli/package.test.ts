@@ -405,7 +405,7 @@ async function goesRound(t: ExecutionContext, options: GivenOptions) {
   return project;
 }
 
-/** The public names without a doc comment, in the declarations that a program in this folder sees. */
+/** The public names that an editor would not explain, in the declarations that a program in this folder sees. */
 function undocumented(folder: string): string[] {
   const program = ts.createProgram([path.join(folder, "index.ts")], {
     module: ts.ModuleKind.NodeNext,
@@ -417,12 +417,30 @@ function undocumented(folder: string): string[] {
     .find(({ fileName }) => fileName.endsWith("keycloak-apisix/dist/index.d.ts"));
   const module = declarations && checker.getSymbolAtLocation(declarations);
   if (!module) return ["no declarations found"];
-  const has = (symbol: ts.Symbol) => symbol.getDocumentationComment(checker).length > 0;
+  const lacks = (each: ts.Symbol | ts.Signature) => each.getDocumentationComment(checker).length === 0;
   const isOurs = (symbol: ts.Symbol) =>
     symbol.declarations?.some((each) => each.getSourceFile().fileName.includes("keycloak-apisix/dist/"));
+  const within = (type: ts.Type, name: string): string[] =>
+    type
+      .getProperties()
+      .filter(isOurs)
+      .flatMap((member) => {
+        const place = `${name}.${member.name}`;
+        const of = checker.getTypeOfSymbol(member);
+        const isLiteral = of.symbol?.declarations?.some(ts.isTypeLiteralNode);
+        return [...(lacks(member) ? [place] : []), ...(isLiteral ? within(of, place) : [])];
+      });
   return checker.getExportsOfModule(module).flatMap((exported) => {
     const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
-    const members = checker.getDeclaredTypeOfSymbol(symbol).getProperties().filter(isOurs);
-    return [symbol, ...members].filter((each) => !has(each)).map((each) => checker.symbolToString(each));
+    // An editor explains `new X(` by the constructor's own comment, not by the class's.
+    const made = checker.getTypeOfSymbol(symbol).getConstructSignatures();
+    return [
+      ...(lacks(symbol) ? [symbol.name] : []),
+      ...made.filter(lacks).map(() => `new ${symbol.name}`),
+      ...made.flatMap(({ parameters }) =>
+        parameters.filter(lacks).map(({ name }) => `${symbol.name}(${name})`),
+      ),
+      ...within(checker.getDeclaredTypeOfSymbol(symbol), symbol.name),
+    ];
   });
 }
