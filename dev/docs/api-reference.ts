@@ -6,7 +6,9 @@ import {
   type Comment,
   type CommentDisplayPart,
   type DeclarationReflection,
+  makeRecursiveVisitor,
   ReflectionKind,
+  type SomeType,
 } from "typedoc";
 import { root } from "../../rig/machine/folders.ts";
 
@@ -35,6 +37,8 @@ export async function apiReference(): Promise<string> {
     excludePrivate: true,
     disableSources: true,
     sort: ["source-order"],
+    // Else every default counts as code, also one in words.
+    jsDocCompatibility: { defaultTag: false },
     logLevel: "Warn",
   });
   const project = await app.convert();
@@ -55,77 +59,62 @@ export async function apiReference(): Promise<string> {
 
 function ofClass(each: DeclarationReflection): string[] {
   const [made] = each.children?.find(({ kind }) => kind === ReflectionKind.Constructor)?.signatures ?? [];
-  const parameters = made?.parameters ?? [];
-  const call = parameters
-    .map(({ name, flags, defaultValue }) => `${name}${flags.isOptional || defaultValue ? "?" : ""}`)
-    .join(", ");
-  const described = parameters.map(
-    ({ name, type, comment }) => `- \`${name}\` (${typeOf(type)}): ${textOf(comment?.summary)}`,
-  );
+  const parameters = (made?.parameters ?? []).map(({ name, flags, defaultValue, type, comment }) => ({
+    name: `${name}${flags.isOptional || defaultValue ? "?" : ""}`,
+    words: `(${typeOf(type)}): ${textOf(comment?.summary)}`,
+  }));
   return [
     `## ${each.name}`,
     textOf(each.comment?.summary),
     tag(each.comment, "@example"),
-    `\`new ${each.name}(${call})\``,
-    described.join("\n"),
+    `\`new ${each.name}(${parameters.map(({ name }) => name).join(", ")})\``,
+    parameters.map(({ name, words }) => `- \`${name}\` ${words}`).join("\n"),
     `Throws ${tag(made?.comment, "@throws")}`,
-    tableOf("output", membersOf(each)),
+    tableOf("output", each),
   ];
 }
 
 function ofInterface(each: DeclarationReflection): string[] {
-  const kind = each.name.endsWith("Args") ? "argument" : "field";
-  return [`## ${each.name}`, textOf(each.comment?.summary), tableOf(kind, membersOf(each))];
+  const heading = each.name.endsWith("Args") ? "argument" : "field";
+  return [`## ${each.name}`, textOf(each.comment?.summary), tableOf(heading, each)];
 }
 
-function membersOf(each: DeclarationReflection): DeclarationReflection[] {
-  return (each.children ?? []).filter(
-    ({ kind, inheritedFrom }) => kind !== ReflectionKind.Constructor && !inheritedFrom,
-  );
-}
-
-function tableOf(heading: string, members: readonly DeclarationReflection[]): string {
-  const rows = members.map(({ name, flags, type, comment }) => {
-    // TypeDoc takes every default for code, also one in words.
-    const standard = tag(comment, "@default").replace(/^```ts\n(.*)\n```$/s, (_, text: string) =>
-      /^[a-z]\S* /i.test(text) ? text : `\`${text}\``,
-    );
-    const words = [textOf(comment?.summary), standard && `Default: ${standard}.`].filter(Boolean).join(" ");
-    return [`\`${name}${flags.isOptional ? "?" : ""}\``, typeOf(type), words];
-  });
-  const lines = [[heading, "type", "what it is"], ["---", "---", "---"], ...rows];
+function tableOf(heading: string, each: DeclarationReflection): string {
+  const lines = [[heading, "type", "what it is"], ["---", "---", "---"], ...rowsOf(each)];
   return lines.map((cells) => `| ${cells.map(inCell).join(" | ")} |`).join("\n");
+}
+
+function rowsOf(each: DeclarationReflection, within = ""): string[][] {
+  const members = (each.children ?? []).filter((member) => !member.signatures && !member.inheritedFrom);
+  return members.flatMap(({ name, flags, type, comment }) => {
+    const standard = tag(comment, "@default").replace(/^(".*"|\w+)$/, "`$1`");
+    const words = [textOf(comment?.summary), standard && `Default: ${standard}.`].filter(Boolean).join(" ");
+    const row = [`\`${within}${name}${flags.isOptional ? "?" : ""}\``, typeOf(type), words];
+    return [row, ...(type?.type === "reflection" ? rowsOf(type.declaration, `${within}${name}.`) : [])];
+  });
 }
 
 const inCell = (text: string) => text.replaceAll(/\s*\n\s*/g, " ").replaceAll("|", "\\|");
 
-/** As TypeScript writes it, without Pulumi's module; a link if it is documented here. */
-function typeOf(type: DeclarationReflection["type"]): string {
-  if (type?.type === "reference" && type.reflection) return `[${type.name}](${anchorOf(type.name)})`;
-  return `\`${type?.type === "reflection" ? "object" : type}\``;
+/** As TypeScript writes it, without Pulumi's module; a link if it is documented here, or something in it. */
+function typeOf(type: SomeType | undefined): string {
+  let documented: string | undefined;
+  type?.visit(makeRecursiveVisitor({ reference: ({ reflection }) => (documented ??= reflection?.name) }));
+  const text = `\`${type?.type === "reflection" ? "object" : type}\``;
+  return documented ? `[${text}](${anchorOf(documented)})` : text;
 }
 
-function anchorOf(name: string): string {
-  return `#${name.toLowerCase()}`;
-}
+const anchorOf = (name: string) => `#${name.toLowerCase()}`;
 
-function tag(comment: Comment | undefined, name: `@${string}`): string {
-  return textOf(comment?.getTag(name)?.content);
-}
+const tag = (comment: Comment | undefined, name: `@${string}`) => textOf(comment?.getTag(name)?.content);
 
-function headline(comment: Comment | undefined): string {
-  return textOf(comment?.summary)
-    .replace(/[:.]\s.*/s, "")
-    .replace(/\.$/, "");
-}
+/** What stands before the first full stop or colon. */
+const headline = (comment: Comment | undefined) => textOf(comment?.summary).replace(/[:.](\s.*)?$/s, "");
 
-function textOf(parts: readonly CommentDisplayPart[] | undefined): string {
-  return (parts ?? [])
-    .map((part) => {
-      if (part.kind !== "inline-tag") return part.text;
-      const [owner = part.text] = part.text.split(".");
-      return `[${part.text}](${anchorOf(owner)})`;
-    })
+function textOf(parts: readonly CommentDisplayPart[] = []): string {
+  const link = (target: string) => `[${target}](${anchorOf(target.replace(/\..*/, ""))})`;
+  return parts
+    .map(({ kind, text }) => (kind === "inline-tag" ? link(text) : text))
     .join("")
     .trim();
 }
