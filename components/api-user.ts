@@ -124,8 +124,8 @@ export class ApiUser extends pulumi.ComponentResource {
    * @param name prefix of its children's names
    * @param args the settings
    * @param options Pulumi's options for any component
-   * @throws `pulumi.ResourceError` if an argument is not what its type says, the password is missing, an address or a
-   * request is none, or if the stack keeps Keycloak's credentials in plain text.
+   * @throws `pulumi.ResourceError` if an argument is not what its type says, the password is missing, an
+   * address or a request is malformed, or if the stack keeps Keycloak's credentials in plain text.
    */
   constructor(name: string, args: ApiUserArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("keycloak-apisix:index:ApiUser", name, {}, options);

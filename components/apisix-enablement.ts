@@ -194,7 +194,7 @@ export class ApisixEnablement extends pulumi.ComponentResource {
    * @param args the settings
    * @param options Pulumi's options for any component, for example `aliases`
    * @throws `pulumi.ResourceError` if an argument is not what its type says, `cxVersion` not a version,
-   * `apisixDiscoveryBase` or `tokenBase` not an address, one of `authorizedRequests` no request, `customerPassword`
+   * `apisixDiscoveryBase` or `tokenBase` not an address, one of `authorizedRequests` malformed, `customerPassword`
    * missing, or if the stack keeps Keycloak's credentials in plain text.
    */
   constructor(name: string, args: ApisixEnablementArgs, options?: pulumi.ComponentResourceOptions) {
