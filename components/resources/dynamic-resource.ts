@@ -1,4 +1,4 @@
-// The base of all our resources: a Pulumi dynamic resource whose provider is the package that is installed where
+// What makes a resource one of ours: a Pulumi dynamic resource whose provider is the package that is installed where
 // the program runs.
 import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
@@ -6,31 +6,27 @@ import type { KindName } from "../kinds/index.ts";
 import { providerText } from "../provider/text.ts";
 
 /**
- * A dynamic resource like `pulumi.dynamic.Resource`, but with a provider text written here. That class would have
- * TypeScript's compiler make the text from a function. This takes a quarter of a second, and the text changes with
- * compilers and SDKs. It is also seven times as long, and the state, which the engine rewrites with every step,
- * holds it twice per resource. Type, property and form of the text are in every stack's state, so no SDK can change
- * them.
+ * What the constructor of `pulumi.CustomResource` needs for a resource like `pulumi.dynamic.Resource`, but with a
+ * provider text written here. That class would have TypeScript's compiler make the text from a function. This takes a
+ * quarter of a second, and the text changes with compilers and SDKs. It is also seven times as long, and the state,
+ * which the engine rewrites with every step, holds it twice per resource. Type, property and form of the text are in
+ * every stack's state, so no SDK can change them.
+ *
+ * It is not a class, because each constructor adds a frame to the stack trace that the state keeps of the resource.
+ * @param type part of the resource's type token, and so of its URN: it can never change
+ * @param kind name of its provider in kinds/index.ts
  */
-export class DynamicResource extends pulumi.CustomResource {
-  /**
-   * @param type part of the resource's type token, and so of its URN: it can never change
-   * @param kind name of its provider in kinds/index.ts
-   */
-  protected constructor(
-    type: string,
-    kind: KindName,
-    name: string,
-    inputs: pulumi.Inputs,
-    options?: pulumi.CustomResourceOptions,
-  ) {
-    super(
-      `pulumi-nodejs:dynamic/keycloak-apisix:${type}`,
-      name,
-      { ...inputs, __provider: providerText(kind) },
-      options,
-    );
-  }
+export function dynamicResource(
+  type: string,
+  kind: KindName,
+  name: string,
+  inputs: pulumi.Inputs,
+): [type: string, name: string, inputs: pulumi.Inputs] {
+  return [
+    `pulumi-nodejs:dynamic/keycloak-apisix:${type}`,
+    name,
+    { ...inputs, __provider: providerText(kind) },
+  ];
 }
 
 /**

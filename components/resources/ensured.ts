@@ -1,7 +1,7 @@
 // What the resource classes of the ensured kinds share: arguments and outputs.
 import * as pulumi from "@pulumi/pulumi";
 import type { KindName } from "../kinds/index.ts";
-import { DynamicResource } from "./dynamic-resource.ts";
+import { dynamicResource } from "./dynamic-resource.ts";
 
 /** Arguments of every ensured resource. */
 export interface EnsuredArgs {
@@ -18,7 +18,7 @@ export interface EnsuredArgs {
  * An object that may already be in the realm: adopted if it is, created if it is not, and compared with the live
  * object in every preview. Deleting the resource restores what was found, as far as ownership is certain.
  */
-export class EnsuredResource extends DynamicResource {
+export class EnsuredResource extends pulumi.CustomResource {
   /** Keycloak's id of the object. */
   declare readonly uuid: pulumi.Output<string>;
   /** True if the object existed before this stack. */
@@ -37,10 +37,7 @@ export class EnsuredResource extends DynamicResource {
   ) {
     const outputs = { uuid: undefined, adopted: undefined, server: undefined, changedAt: undefined };
     super(
-      type,
-      kind,
-      name,
-      { ...outputs, ...inputs },
+      ...dynamicResource(type, kind, name, { ...outputs, ...inputs }),
       pulumi.mergeOptions(options, { additionalSecretOutputs: ["ownership"] }),
     );
   }

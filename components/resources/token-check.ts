@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { VerifiedToken } from "../token/verify.ts";
-import { DynamicResource } from "./dynamic-resource.ts";
+import { dynamicResource } from "./dynamic-resource.ts";
 import { type EnsuredArgs, given } from "./ensured.ts";
 
 export type { VerifiedToken };
@@ -31,17 +31,20 @@ export interface TokenCheckArgs extends EnsuredArgs {
  * Fetches a real token and verifies it as the strictest APISIX would: signature, issuer, audience, scopes, roles, and
  * introspection. It changes nothing in Keycloak and never runs in a preview.
  */
-export class TokenCheck extends DynamicResource {
+export class TokenCheck extends pulumi.CustomResource {
   /** What was verified; never the token. */
   declare readonly token: pulumi.Output<VerifiedToken | undefined>;
 
   constructor(name: string, args: TokenCheckArgs, options?: pulumi.CustomResourceOptions) {
     const { after, ...inputs } = given(args);
+    const password = pulumi.secret(args.password);
     super(
-      "TokenCheck",
-      "tokenCheck",
-      name,
-      { token: undefined, ...inputs, password: pulumi.secret(args.password), __after: after },
+      ...dynamicResource("TokenCheck", "tokenCheck", name, {
+        token: undefined,
+        ...inputs,
+        password,
+        __after: after,
+      }),
       options,
     );
   }
