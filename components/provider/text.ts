@@ -7,5 +7,6 @@
  * do that too, but not find the package in its own repository.
  */
 export function providerText(kind: string): string {
-  return `exports.handler = () => require("module").createRequire(process.cwd() + "/")("keycloak-apisix/provider").provider("${kind}");`;
+  // The state has it twice per resource, and would escape double quotes.
+  return `exports.handler=()=>require('module').createRequire(process.cwd()+'/')('keycloak-apisix/provider').provider('${kind}')`;
 }
