@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Kind, KindInputs, LiveObject, Place } from "../ensure/kind.ts";
 import { BrokenOff, Lifecycle, type Recorded } from "../ensure/lifecycle.ts";
+import { markOf } from "../ensure/marks.ts";
 import { Failure } from "../failure.ts";
 import {
   asked,
@@ -127,13 +128,13 @@ type OwnershipText = Pick<Recorded<unknown>, "key" | "mark" | "before">;
 
 /** One text, because the engine rewrites every value in every secret with every step of a stack. */
 function toText({ key, mark, before }: OwnershipText): string {
-  return JSON.stringify({ key, mark, before });
+  return JSON.stringify({ key, ...(mark !== markOf(key) && { mark }), before });
 }
 
 /** @throws Failure that does not quote the text, which is secret. */
 function fromText(text: unknown): OwnershipText {
   try {
-    const { key, mark, before } = JSON.parse(String(text));
+    const { key, mark = markOf(key), before } = JSON.parse(String(text));
     if (typeof key === "string" && typeof mark === "string" && typeof before?.fields === "object")
       return { key, mark, before };
   } catch {
