@@ -1,21 +1,23 @@
 // Makes every realm that this stack's settings name ready for Expertflow CX behind APISIX, and says what APISIX and CX
 // need to know about it. One component does a realm's work; this program reads the settings and collects the outputs.
-import "./program/without-source-maps.ts";
 import { ApisixEnablement } from "./components/index.ts";
 import { apisixCustomValues as apisixText } from "./program/apisix-values.ts";
 import { coreCustomValues as coreText } from "./program/core-values.ts";
 import { readSettings } from "./program/settings/read.ts";
+import { withoutCallers } from "./program/stack-traces.ts";
 
-const all = await Promise.all(
-  readSettings().map(async ({ ownRealm, ...settings }) => {
+const all = await withoutCallers(async () => {
+  const made = [];
+  for (const { ownRealm, ...settings } of readSettings()) {
     const { realm, client } = settings;
     // Loaded only where it is needed: a stack that owns no realm needs no keycloak plugin.
     const own = ownRealm ? await import("./program/owned-realm.ts") : undefined;
     const enablement = new ApisixEnablement(realm, { ...settings, ...own?.createRealm(realm, client) });
     if (own) new own.OwnedRealm(realm, enablement);
-    return [realm, enablement, settings] as const;
-  }),
-);
+    made.push([realm, enablement, settings] as const);
+  }
+  return made;
+});
 
 export const enablements = Object.fromEntries(
   all.map(([name, { realm, client, audienceMapperId, userId, roleId, adopted, token, apiUsers, apisix }]) => [
