@@ -13,7 +13,8 @@ export type Module = "actionlint" | "cli" | "keycloak-plugin" | "node-host" | "t
  * @param output a file; or a folder, if it ends with a separator: then Go chooses the program's name
  */
 export async function build(module: Module, source: string, output: string, ldflags = ""): Promise<void> {
-  const flags = ["-mod=readonly", "-trimpath", "-ldflags", `-s -w ${ldflags}`];
+  // No debug information: the compiler needs a seventh less time.
+  const flags = ["-mod=readonly", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", `-s -w ${ldflags}`];
   await go(module, ["build", ...flags, "-o", output, source]);
 }
 
