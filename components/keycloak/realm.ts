@@ -188,7 +188,9 @@ export class Realm {
         candidate.username?.toLowerCase() === username.toLowerCase();
       const exact = found.find(isNamed) ?? (await this.#calledByEmail(found));
       if (!exact?.id) {
-        this.#ahead("settings", () => this.settings());
+        this.#ahead("of a new user", () =>
+          Promise.all([this.settings(), this.isDefaultAction("CONFIGURE_TOTP")]),
+        );
         await this.mustSeeAllUsers();
         return undefined;
       }
