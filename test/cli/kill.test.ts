@@ -119,7 +119,8 @@ test.serial("refresh --clear-pending-creates removes a pending create", async (t
   t.regex(await stack.state(), /"pending_operations"/);
   const locked = await stack.up();
   t.not(locked.exitCode, 0);
-  t.regex(locked.output, /currently locked/);
+  // Or the kill has emptied a file of the state: see `unlock`.
+  t.regex(locked.output, /currently locked|failed to load checkpoint: EOF/);
   await stack.unlock();
   succeeded(t, await stack.up());
   succeeded(t, await stack.run("refresh", "--yes", "--skip-preview", "--clear-pending-creates"));
