@@ -60,17 +60,20 @@ try {
       },
     },
     {
-      title: `Stack ${stack}`,
-      task: async () => {
-        await pulumi(["stack", "select", "--create"]);
-      },
-    },
-    {
       title: "pulumi up",
       task: async (_, task) => {
-        await pulumi(["up", "--yes", "--skip-preview", "--suppress-outputs"], (line) => {
-          task.output = line;
-        });
+        const up = () =>
+          pulumi(["up", "--yes", "--skip-preview", "--suppress-outputs"], (line) => {
+            task.output = line;
+          });
+        try {
+          await up();
+        } catch (error) {
+          // The first time. Asking each time whether the stack is there would take a tenth of what `up` takes.
+          if (!/no stack named/.test(`${error}`)) throw error;
+          await pulumi(["stack", "init"]);
+          await up();
+        }
       },
       rendererOptions: { outputBar: 8 },
     },
