@@ -126,15 +126,22 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
 
 type OwnershipText = Pick<Recorded<unknown>, "key" | "mark" | "before">;
 
-/** One text, because the engine rewrites every value in every secret with every step of a stack. */
+/** How an object is found that was made: nothing is to be put back. */
+const asMade = { fields: {} };
+
+/** One text without what is the rule, because the engine rewrites every value in every secret with every step. */
 function toText({ key, mark, before }: OwnershipText): string {
-  return JSON.stringify({ key, ...(mark !== markOf(key) && { mark }), before });
+  return JSON.stringify({
+    key,
+    ...(mark !== markOf(key) && { mark }),
+    ...(!isDeepStrictEqual(before, asMade) && { before }),
+  });
 }
 
 /** @throws Failure that does not quote the text, which is secret. */
 function fromText(text: unknown): OwnershipText {
   try {
-    const { key, mark = markOf(key), before } = JSON.parse(String(text));
+    const { key, mark = markOf(key), before = asMade } = JSON.parse(String(text));
     if (typeof key === "string" && typeof mark === "string" && typeof before?.fields === "object")
       return { key, mark, before };
   } catch {
