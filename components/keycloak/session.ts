@@ -281,9 +281,14 @@ function ownDispatcher(
 ): object {
   const cert = showsCertificate ? tlsClientCertificate : undefined;
   if (ca === undefined && cert === undefined && !tlsInsecureSkipVerify) return {};
-  const { Agent } = createRequire(import.meta.url)("undici") as typeof import("undici");
+  const { Agent, EnvHttpProxyAgent } = createRequire(import.meta.url)("undici") as typeof import("undici");
   const shown = cert !== undefined && { cert, key: tlsClientPrivateKey };
-  return { dispatcher: new Agent({ connect: { ca, rejectUnauthorized: !tlsInsecureSkipVerify, ...shown } }) };
+  const tls = { ca, rejectUnauthorized: !tlsInsecureSkipVerify, ...shown };
+  // By this, Node's own fetch uses HTTP_PROXY and HTTPS_PROXY; so does ours.
+  const dispatcher = process.env.NODE_USE_ENV_PROXY
+    ? new EnvHttpProxyAgent({ connect: tls, requestTls: tls })
+    : new Agent({ connect: tls });
+  return { dispatcher };
 }
 
 /** When to stop using a new token, in milliseconds since 1970: a little before it expires. */
