@@ -92,7 +92,7 @@ async function buildEngine(folder: string, origin: string, reason: string, repor
   }
   const hostVersion = await go("node-host", ["list", "-mod=readonly", "-m", "-f", "{{.Version}}", host]);
   const version = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
-  report(`Building Pulumi ${engineVersion} and its Node.js host with Go (4 to 7 minutes on 2 cores)`);
+  report(`Building Pulumi ${engineVersion} and its Node.js host with Go (3 to 6 minutes on 2 cores)`);
   const hostProgram = `${host}/nodejs/cmd/pulumi-language-nodejs`;
   const builds = await Promise.allSettled([
     build("node-host", hostProgram, bin + path.sep, `-X ${version}=${hostVersion.slice(1)}`),
