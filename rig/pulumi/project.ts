@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { execa } from "execa";
 import { server } from "../keycloak/realm.ts";
-import { root } from "../machine/folders.ts";
+import { exists, root } from "../machine/folders.ts";
 
 export interface CliResult {
   readonly exitCode: number;
@@ -238,16 +238,18 @@ export class TestStack {
     return readFile(this.#stateFile, "utf8");
   }
 
-  /**
-   * Unlocks the stack after a kill, as docs/troubleshooting.md says: a kill may have emptied the state's .attrs file, since Pulumi's
-   * writes are not atomic.
-   */
+  /** Unlocks the stack after a kill, as docs/troubleshooting.md says. */
   async unlock(): Promise<CliResult> {
     const canceled = await this.run("cancel", "--yes");
     if (!/failed to load checkpoint: EOF/.test(canceled.output)) return canceled;
-    const attributes = `${this.#stateFile}.attrs`;
-    if ((await readFile(attributes, "utf8")) === "") await rm(attributes);
+    await this.removeEmptyAttributes();
     return this.run("cancel", "--yes");
+  }
+
+  /** A kill may have emptied the state's .attrs file, since Pulumi's writes are not atomic. */
+  async removeEmptyAttributes(): Promise<void> {
+    const attributes = `${this.#stateFile}.attrs`;
+    if ((await exists(attributes)) && (await readFile(attributes, "utf8")) === "") await rm(attributes);
   }
 
   get #stateFile(): string {
