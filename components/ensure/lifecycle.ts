@@ -10,6 +10,7 @@ import {
   foundAndWritten,
   idNotKnown,
   merged,
+  nothingBefore,
   type Ownership,
   type Remark,
   readOwnMark,
@@ -263,7 +264,7 @@ export class Lifecycle<Inputs extends KindInputs, Live extends LiveObject, Realm
     const fields = await kind.wanted(realm, inputs, { writing: true });
     // Destroy removes what was created, and so puts none of its fields back.
     const record = (live?: Live) =>
-      recordOf(realm, inputs, live, { adopted: false, key, mark, before: { fields: {} } });
+      recordOf(realm, inputs, live, { adopted: false, key, mark, before: nothingBefore });
     let isMade = false;
     try {
       await kind.create(realm, inputs, fields, mark);

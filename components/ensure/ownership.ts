@@ -31,6 +31,9 @@ export interface Before {
   readonly mark?: string;
 }
 
+/** Of an object that was made: there is nothing to put back. */
+export const nothingBefore: Before = { fields: {} };
+
 /** A field as it was found, and as this resource left it. */
 export interface FoundAndWritten {
   readonly found?: FieldValue;

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Kind, KindInputs, LiveObject, Place } from "../ensure/kind.ts";
 import { BrokenOff, Lifecycle, type Recorded } from "../ensure/lifecycle.ts";
 import { markOf } from "../ensure/marks.ts";
+import { nothingBefore } from "../ensure/ownership.ts";
 import { Failure } from "../failure.ts";
 import {
   asked,
@@ -126,22 +127,22 @@ export function ensured<Inputs extends KindInputs, Live extends LiveObject, Real
 
 type OwnershipText = Pick<Recorded<unknown>, "key" | "mark" | "before">;
 
-/** How an object is found that was made: nothing is to be put back. */
-const asMade = { fields: {} };
-
-/** One text without what is the rule, because the engine rewrites every value in every secret with every step. */
+/**
+ * One text, without what follows from the rest, because the engine rewrites every value in every secret with every
+ * step.
+ */
 function toText({ key, mark, before }: OwnershipText): string {
   return JSON.stringify({
     key,
     ...(mark !== markOf(key) && { mark }),
-    ...(!isDeepStrictEqual(before, asMade) && { before }),
+    ...(!isDeepStrictEqual(before, nothingBefore) && { before }),
   });
 }
 
 /** @throws Failure that does not quote the text, which is secret. */
 function fromText(text: unknown): OwnershipText {
   try {
-    const { key, mark = markOf(key), before = asMade } = JSON.parse(String(text));
+    const { key, mark = markOf(key), before = nothingBefore } = JSON.parse(String(text));
     if (typeof key === "string" && typeof mark === "string" && typeof before?.fields === "object")
       return { key, mark, before };
   } catch {
