@@ -188,9 +188,7 @@ export class Realm {
         candidate.username?.toLowerCase() === username.toLowerCase();
       const exact = found.find(isNamed) ?? (await this.#calledByEmail(found));
       if (!exact?.id) {
-        this.#ahead("of a new user", () =>
-          Promise.all([this.settings(), this.isDefaultAction("CONFIGURE_TOTP")]),
-        );
+        this.#ahead("of a new user", () => Promise.all([this.settings(), this.asksNewUsersForOtp()]));
         await this.mustSeeAllUsers();
         return undefined;
       }
@@ -387,8 +385,9 @@ export class Realm {
     });
   }
 
-  /** Is every new user asked to do this at the first login? */
-  async isDefaultAction(alias: string): Promise<boolean> {
+  /** Is every new user asked to set up OTP at the first login? */
+  async asksNewUsersForOtp(): Promise<boolean> {
+    const alias = "CONFIGURE_TOTP";
     const action = await this.find("realm", `action ${alias}`, `Reading required action ${alias}`, () =>
       this.admin.authenticationManagement.getRequiredActionForAlias({ realm: this.name, alias }),
     );

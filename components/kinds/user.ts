@@ -184,7 +184,7 @@ async function refuseEmailOfAnother(
 
 /** This stack clears other required actions, but not OTP: that is somebody's deliberate second factor. */
 async function warnOfDefaultOtp(realm: Realm, username: string): Promise<void> {
-  if (!(await realm.isDefaultAction("CONFIGURE_TOTP"))) return;
+  if (!(await realm.asksNewUsersForOtp())) return;
   await realm.warn(
     `Realm '${realm.name}' asks every new user to set up OTP (required action CONFIGURE_TOTP), so the new user '${username}' will get no token: switch 'Set as default action' off (Authentication, Required actions), or take the action from the user after it was created (Users, ${username}, Details).`,
   );
