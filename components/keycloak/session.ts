@@ -284,8 +284,9 @@ function ownDispatcher(
   const { Agent, EnvHttpProxyAgent } = createRequire(import.meta.url)("undici") as typeof import("undici");
   const shown = cert !== undefined && { cert, key: tlsClientPrivateKey };
   const tls = { ca, rejectUnauthorized: !tlsInsecureSkipVerify, ...shown };
-  // By this, Node's own fetch uses HTTP_PROXY and HTTPS_PROXY; so does ours.
-  const dispatcher = process.env.NODE_USE_ENV_PROXY
+  // As Node's own fetch does: with this, it goes through HTTP_PROXY and HTTPS_PROXY.
+  const isProxied = process.env.NODE_USE_ENV_PROXY === "1";
+  const dispatcher = isProxied
     ? new EnvHttpProxyAgent({ connect: tls, requestTls: tls })
     : new Agent({ connect: tls });
   return { dispatcher };
