@@ -15,7 +15,7 @@ import {
   textOr,
   texts,
 } from "./arguments.ts";
-import { onceItExists, resourcesIn } from "./pulumi-internals.ts";
+import { onceItExists, resourcesIn, withoutSources } from "./pulumi-internals.ts";
 import { EnsuredResource } from "./resources/ensured.ts";
 import { Password } from "./resources/password.ts";
 import { RoleMappings } from "./resources/role-mappings.ts";
@@ -190,7 +190,9 @@ export function ensureUser(
     );
   const ensured = { user, password: ofUser, ...(mappings && { "role-mappings": mappings }) };
   const { verifyAfter = [] } = settings;
-  const proven = [...verifyAfter, ...Object.values(ensured)];
+  const changedAt = [...verifyAfter, ...Object.values(ensured)].flatMap((each) =>
+    each instanceof EnsuredResource ? [each.changedAt] : [],
+  );
   const token =
     settings.verifyToken === false
       ? undefined
@@ -206,9 +208,10 @@ export function ensureUser(
             apisixDiscoveryBase: addressOf(parent, "apisixDiscoveryBase", settings.apisixDiscoveryBase),
             tokenBase: addressOf(parent, "tokenBase", settings.tokenBase),
             authorizedRequests: requestsOf(parent, settings.authorizedRequests),
-            after: proven.flatMap((each) => (each instanceof EnsuredResource ? [each.changedAt] : [])),
+            after: withoutSources(pulumi.all(changedAt)),
           },
-          after(...proven),
+          // These come after the others.
+          after(...verifyAfter, mappings ?? ofUser),
         ).token;
   return {
     userId: user.uuid,

@@ -36,6 +36,13 @@ export function orElse(
   return pulumi.output(Promise.all([isKnown, isSecret]).then(() => output, fail));
 }
 
+/** The same value, without the resources that it comes from: the state lists them again for each input. */
+export function withoutSources<T>(output: pulumi.Output<T>): pulumi.Output<T> {
+  const { isKnown } = output as pulumi.Output<T> & { isKnown?: Promise<boolean> };
+  const alone = () => new Promise<pulumi.Input<T>>((resolve) => output.apply(resolve));
+  return pulumi.output(isKnown?.then((known) => (known ? alone() : output)) ?? output) as pulumi.Output<T>;
+}
+
 /** The resources of an option `dependsOn`. */
 export function resourcesIn(
   dependsOn: pulumi.ResourceOptions["dependsOn"] = [],
