@@ -29,7 +29,15 @@ import { endLeftovers, measure, processorOf } from "./measure.ts";
 import { Realms } from "./realms.ts";
 import { pageOf } from "./report.ts";
 
-const plan: readonly { realms: number; rounds: number; who: readonly Who[] }[] = [
+interface Part {
+  readonly realms: number;
+  readonly rounds: number;
+  readonly who: readonly Who[];
+}
+
+/** In production, Keycloak has run for days: its compilers are busy with the first ten thousand requests. */
+const warmUp: Part = { realms: 50, rounds: 2, who: ["ours", "peer", "floor"] };
+const plan: readonly Part[] = [
   { realms: 1, rounds: 5, who: ["ours", "peer", "floor", "ours-cold", "peer-cold"] },
   { realms: 1, rounds: 5, who: ["clone"] },
   { realms: 10, rounds: 3, who: ["ours", "peer", "floor"] },
@@ -54,10 +62,12 @@ try {
   const { quick, realms: sizes = quick ? "1" : undefined, only } = parseArgs({ options }).values;
   const isWhole = !sizes && !only;
   const surroundings = await start();
+  await run({ ...warmUp, ...(quick && { realms: 1, rounds: 1 }) }, false, surroundings);
   const parts = plan.filter(({ realms }) => sizes?.split(",").includes(`${realms}`) ?? true);
-  for (const { realms: size, rounds, who } of parts) {
-    const names = who.filter((name) => only?.split(",").includes(name) ?? true);
-    if (names.length > 0) await measureAt(size, quick ? 1 : rounds, names, surroundings);
+  for (const part of parts) {
+    const who = part.who.filter((name) => only?.split(",").includes(name) ?? true);
+    const rounds = quick ? 1 : part.rounds;
+    if (who.length > 0) await run({ ...part, rounds, who }, true, surroundings);
   }
   const verdicts = verdictsOn(limits, figures);
   const plugin = await readFile(path.join(root, "rig", "go", "keycloak-plugin", "main.go"), "utf8");
@@ -84,19 +94,16 @@ try {
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
-async function measureAt(size: number, rounds: number, who: readonly Who[], surroundings: Surroundings) {
-  const isFirst = realms.all.length === 0;
-  await realms.growTo(size);
-  if (isFirst) await realms.warmUp();
+async function run({ realms: size, rounds, who }: Part, counts: boolean, surroundings: Surroundings) {
+  await realms.resizeTo(size);
   const entrants: [Who, Contestant][] = [];
   for (const name of who) entrants.push([name, await prepare(name, realms, home)]);
-  // The very first round warms up the machine and does not count.
-  for (let round = isFirst ? 0 : 1; round <= rounds; round += 1) {
-    console.log(`\n${size} realm${size === 1 ? "" : "s"}, round ${round}`);
+  for (let round = 1; round <= rounds; round += 1) {
+    console.log(`\n${size} realm${size === 1 ? "" : "s"}, ${counts ? "" : "warm-up, "}round ${round}`);
     // Each round begins with another one.
     const first = round % entrants.length;
     for (const [name, contestant] of [...entrants.slice(first), ...entrants.slice(0, first)])
-      if (round > 0 || !name.endsWith("-cold")) await takeTurn(name, contestant, round, surroundings);
+      await takeTurn(name, contestant, counts ? round : undefined, surroundings);
   }
   for (const [, contestant] of entrants) await contestant.leave?.();
 }
@@ -131,8 +138,13 @@ async function start() {
 
 type Surroundings = Awaited<ReturnType<typeof start>>;
 
-/** Runs all commands of one contestant. */
-async function takeTurn(who: Who, contestant: Contestant, round: number, surroundings: Surroundings) {
+/** Runs all commands of one contestant. Without a round, they do not count. */
+async function takeTurn(
+  who: Who,
+  contestant: Contestant,
+  round: number | undefined,
+  surroundings: Surroundings,
+) {
   const { environment, processor, requests } = surroundings;
   const size = realms.all.length;
   const seen: string[] = [];
@@ -148,9 +160,9 @@ async function takeTurn(who: Who, contestant: Contestant, round: number, surroun
     const problem = exitCode === 0 ? complaint(command, output) : `it ended with ${exitCode}`;
     if (problem) throw new Error(`${who}, ${operation}: ${problem}\n${output}`);
     // Once is enough: the output of each run is checked as well.
-    if (operation === "fresh" && contestant.works && round <= 1) await realms.verify();
+    if (operation === "fresh" && contestant.works && (round ?? 1) === 1) await realms.verify();
     seen.push(`${operation} ${measured.seconds?.toFixed(2)}`);
-    if (round === 0) continue;
+    if (round === undefined) continue;
     const all = { ...measured, ...ofKeycloak, state: (await contestant.state?.()) ?? 0 };
     for (const [metric, value] of Object.entries(all))
       figures.add(`${size} ${who} ${operation} ${metric as Metric}`, round, value);

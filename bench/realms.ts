@@ -1,6 +1,5 @@
 // The realms that all contestants work on in turn. They are created once and reset before each turn, with plain requests
 // and outside the measured time. All contestants share them, because each realm more slows down every request of an admin.
-import { doByHand } from "../rig/keycloak/by-hand.ts";
 import { TestRealm } from "../rig/keycloak/realm.ts";
 
 /** What every contestant must configure. */
@@ -9,25 +8,14 @@ export const customer = {
   profile: { email: "customer@example.com", firstName: "Cim", lastName: "Customer" },
 };
 
-/** How often Keycloak does the work before anything is measured. */
-const warmUps = 60;
-
 export class Realms {
   readonly all: TestRealm[] = [];
 
-  /** Creates further realms with client `cim` until there are this many. */
-  async growTo(count: number): Promise<void> {
+  /** Creates realms with client `cim`, or deletes some, until there are this many. */
+  async resizeTo(count: number): Promise<void> {
+    while (this.all.length > count) await this.all.pop()?.delete();
     while (this.all.length < count)
       this.all.push(await TestRealm.create({}, {}, `bench-${this.all.length + 1}`));
-  }
-
-  /** Makes Keycloak compile its hot code: here it has just started, while in production it has run for days. */
-  async warmUp(): Promise<void> {
-    for (let done = 0; done < warmUps; done += this.all.length) {
-      for (const realm of this.all) await doByHand(realm, customer.password);
-      await this.verify();
-      await this.clear();
-    }
   }
 
   /** Removes everything that a contestant has created. */
