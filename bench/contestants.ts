@@ -1,13 +1,16 @@
 // Who takes part. Each is a Pulumi project with its own state in a file; all have the same configuration and flags. `up` and
 // `destroy` run with --skip-preview, as in `npm start` and CI: the preview is a figure of its own.
-import { cp, mkdir, readFile, rm, symlink } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
+import { execa } from "execa";
 import { TestRealm } from "../rig/keycloak/realm.ts";
 import { copyClone } from "../rig/machine/clone.ts";
 import { root } from "../rig/machine/folders.ts";
 import { pulumi } from "../rig/pulumi/engine.ts";
-import { type ProjectOptions, TestProject, withoutKeycloak } from "../rig/pulumi/project.ts";
+import { linkRepository, type ProjectOptions, TestProject, withoutKeycloak } from "../rig/pulumi/project.ts";
 import type { Operation, Who } from "./figures.ts";
+import { packed } from "./install.ts";
 import type { CommandLine } from "./measure.ts";
 import { customer, type Realms } from "./realms.ts";
 
@@ -42,6 +45,7 @@ interface Program {
   readonly join?: (lines: readonly string[]) => string;
 }
 
+const source = (name: string) => readFile(path.join(root, "bench", "programs", name), "utf8");
 const reexport = (file: string) => ({ program: `export * from ${JSON.stringify(path.join(root, file))};\n` });
 const ours: Program = { project: reexport("index.ts"), resources: 7 };
 // It says something only while it has our shape, so it must have as many resources as ours.
@@ -65,7 +69,7 @@ const programs: Readonly<Record<Exclude<Who, "clone">, Program>> = {
   ours,
   peer,
   floor,
-  "ours-cold": cold(ours),
+  "ours-cold": cold({ ...ours, project: await ourTemplate() }),
   "peer-cold": cold({ ...peer, project: await template() }),
   "one-by-one": { ...ours, stacks: 5, join: inTurn },
   "side-by-side": { ...ours, stacks: 5, join: atOnce },
@@ -76,9 +80,27 @@ export function prepare(who: Who, realms: Realms, keycloak: string): Promise<Con
   return who === "clone" ? clone(keycloak) : project(programs[who], realms);
 }
 
+/** What `pulumi new` makes of template/, with the package as it comes from npm. */
+async function ourTemplate(): Promise<ProjectOptions> {
+  return {
+    program: await source("keycloak-apisix.ts"),
+    files: {
+      "settings.ts": await source("settings.ts"),
+      "tsconfig.json": await readFile(path.join(root, "template", "tsconfig.json"), "utf8"),
+    },
+    async install(folder) {
+      await linkRepository(folder);
+      const ours = path.join(folder, "node_modules", "keycloak-apisix");
+      await rm(ours);
+      await mkdir(ours);
+      const tarball = await packed(await mkdtemp(path.join(tmpdir(), "packed-")));
+      await execa("tar", ["-xzf", tarball, "-C", ours, "--strip-components=1"]);
+    },
+  };
+}
+
 /** What `pulumi new typescript` makes: CommonJS, type-checked. */
 async function template(): Promise<ProjectOptions> {
-  const source = (name: string) => readFile(path.join(root, "bench", "programs", name), "utf8");
   const options = { strict: true, target: "es2020", module: "nodenext", moduleResolution: "nodenext" };
   return {
     program: (await source("pulumi-keycloak.ts")).replace("./settings.ts", "./settings"),

@@ -135,7 +135,8 @@ export class TestProject {
   }
 }
 
-async function linkRepository(folder: string): Promise<void> {
+/** Fills `node_modules` with this repository's dependencies, and with the repository itself. */
+export async function linkRepository(folder: string): Promise<void> {
   const modules = path.join(folder, "node_modules");
   await mkdir(modules);
   await symlink(root, path.join(modules, "keycloak-apisix"));
