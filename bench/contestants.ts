@@ -1,16 +1,15 @@
 // Who takes part. Each is a Pulumi project with its own state in a file; all have the same configuration and flags. `up` and
 // `destroy` run with --skip-preview, as in `npm start` and CI: the preview is a figure of its own.
-import { cp, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, readFile, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import { execa } from "execa";
 import { TestRealm } from "../rig/keycloak/realm.ts";
 import { copyClone } from "../rig/machine/clone.ts";
 import { root } from "../rig/machine/folders.ts";
+import { packed } from "../rig/packages/npm.ts";
 import { pulumi } from "../rig/pulumi/engine.ts";
 import { linkRepository, type ProjectOptions, TestProject, withoutKeycloak } from "../rig/pulumi/project.ts";
 import type { Operation, Who } from "./figures.ts";
-import { packed } from "./install.ts";
 import type { CommandLine } from "./measure.ts";
 import { customer, type Realms } from "./realms.ts";
 
@@ -93,7 +92,7 @@ async function ourTemplate(): Promise<ProjectOptions> {
       const ours = path.join(folder, "node_modules", "keycloak-apisix");
       await rm(ours);
       await mkdir(ours);
-      const tarball = await packed(await mkdtemp(path.join(tmpdir(), "packed-")));
+      const { tarball } = await packed();
       await execa("tar", ["-xzf", tarball, "-C", ours, "--strip-components=1"]);
     },
   };

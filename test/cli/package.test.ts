@@ -13,22 +13,20 @@ import { execa } from "execa";
 import { minVersion } from "semver";
 import ts from "typescript";
 import { addressOf } from "../../dev/pack/published.ts";
+import { copyClone } from "../../rig/machine/clone.ts";
 import { root } from "../../rig/machine/folders.ts";
+import { npm, packed, startNpm } from "../../rig/packages/npm.ts";
 import { isOfficialEngine } from "../../rig/pulumi/engine.ts";
 import { type GivenOptions, given, password, sameRealm, succeeded } from "../support/given.ts";
 import {
   bun,
-  copyRepository,
   forTypeScript,
   forTypeScript5,
   installBun,
-  npm,
-  packed,
   peerDependencies,
   pinned,
   pnpm,
   programManifest,
-  startNpm,
   yarn,
 } from "../support/package.ts";
 
@@ -94,7 +92,7 @@ const textsIn = (folder: string) =>
 
 test("npm publish sends these files, and is refused while the repository has no address", async (t) => {
   const folder = path.join(unpacked, "published");
-  await copyRepository(folder);
+  await copyClone(folder);
   const dry = await startNpm(folder, "publish", "--dry-run", "--json");
   const sent: { path: string }[] = JSON.parse(dry.stdout)["keycloak-apisix"].files;
   t.deepEqual(sent.map((file) => file.path).toSorted(), files);
@@ -317,7 +315,7 @@ const others: Record<string, () => GivenOptions> = {
 if (process.env.TEST_PACKAGE === "all") {
   test.serial("a killed npm pack leaves the repository as it was", async (t) => {
     const folder = path.join(unpacked, "killed");
-    await copyRepository(folder);
+    await copyClone(folder);
     const texts = async () => (await textsIn(folder)).join();
     const before = await texts();
     const packing = startNpm(folder, "pack", "--pack-destination", unpacked);

@@ -9,10 +9,10 @@ import { parse } from "yaml";
 import { changeMapper } from "../../rig/keycloak/by-hand.ts";
 import { server, TestRealm } from "../../rig/keycloak/realm.ts";
 import { root } from "../../rig/machine/folders.ts";
+import { packed } from "../../rig/packages/npm.ts";
 import { TestProject, withoutKeycloak } from "../../rig/pulumi/project.ts";
 import { password, sameRealm, succeeded } from "../support/given.ts";
 import { type Account, serviceAccount, toWatch } from "../support/limited-admin.ts";
-import { packed } from "../support/package.ts";
 
 const template = path.join(root, "template");
 

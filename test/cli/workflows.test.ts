@@ -6,8 +6,9 @@ import path from "node:path";
 import test from "ava";
 import { execa } from "execa";
 import { parse } from "yaml";
+import { copyClone } from "../../rig/machine/clone.ts";
 import { root } from "../../rig/machine/folders.ts";
-import { copyRepository, npm } from "../support/package.ts";
+import { npm } from "../../rig/packages/npm.ts";
 
 /** Path of the program; undefined without Go to build it. */
 const actionlint = process.env.TEST_ACTIONLINT;
@@ -42,7 +43,7 @@ test("our workflows run actions of a known commit", async (t) => {
 
 test("a release starts only if tag, version, changelog and address fit together", async (t) => {
   const folder = path.join(await mkdtemp(path.join(tmpdir(), "keycloak-apisix-release-")), "repository");
-  await copyRepository(folder);
+  await copyClone(folder);
   const { version } = JSON.parse(await readFile(path.join(folder, "package.json"), "utf8"));
   const address = (host: string) =>
     npm(folder, "pkg", "set", `repository.url=git+https://${host}/owner/keycloak-apisix.git`);

@@ -1,10 +1,9 @@
-// The published package as users get it: packed from a copy of this repository, so that the original stays unchanged, and
-// installed by npm, pnpm or Yarn in an unrelated folder.
-import { cp, mkdtemp, readFile, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
+// The published package as users get it: installed by npm, pnpm, Yarn or Bun in an unrelated folder.
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { execa } from "execa";
 import { root } from "../../rig/machine/folders.ts";
+import { npm, npmEnvironment, quiet } from "../../rig/packages/npm.ts";
 
 type Versions = Readonly<Record<string, string>>;
 const manifest = JSON.parse(await readFile(path.join(root, "package.json"), "utf8"));
@@ -18,47 +17,6 @@ const managers = {
   yarn: ["@yarnpkg/cli-dist@4.18.1", "yarn"],
   bun: ["bun@1.4.5", "bun"],
 } as const;
-
-export interface Packed {
-  /** The copy of the repository that it was packed from. */
-  readonly source: string;
-  readonly tarball: string;
-}
-
-let once: Promise<Packed> | undefined;
-
-/** Runs `npm pack`, once for all tests of a file. */
-export function packed(): Promise<Packed> {
-  once ??= pack();
-  return once;
-}
-
-async function pack(): Promise<Packed> {
-  const folder = await mkdtemp(path.join(tmpdir(), "keycloak-apisix-pack-"));
-  const source = path.join(folder, "repository");
-  await copyRepository(source);
-  await npm(source, "pack", "--silent", "--pack-destination", folder);
-  return { source, tarball: path.join(folder, `keycloak-apisix-${manifest.version}.tgz`) };
-}
-
-/** Copies this repository without generated files. The copy shares its dependencies. */
-export async function copyRepository(folder: string): Promise<void> {
-  const made = new Set(["node_modules", ".local", ".git", "dist"].map((name) => path.join(root, name)));
-  await cp(root, folder, { recursive: true, filter: (file) => !made.has(file) });
-  await symlink(path.join(root, "node_modules"), path.join(folder, "node_modules"));
-}
-
-/** Runs npm as a user would in that folder, whatever npm script runs these tests. */
-export async function npm(folder: string, ...args: string[]): Promise<void> {
-  await startNpm(folder, ...args);
-}
-
-export function startNpm(folder: string, ...args: string[]) {
-  const running = execa("npm", args, { cwd: folder, env: npmEnvironment(), ...quiet });
-  // A caller that does not wait for it does not need its failure.
-  running.catch(() => {});
-  return running;
-}
 
 export async function pnpm(folder: string, ...args: string[]): Promise<void> {
   await manager("pnpm", folder, args);
@@ -97,18 +55,6 @@ async function manager(name: keyof typeof managers, folder: string, args: string
     },
     ...quiet,
   });
-}
-
-const quiet = { extendEnv: false, stdin: "ignore", all: true } as const;
-
-function npmEnvironment(): Record<string, string | undefined> {
-  const ofThisRun = /^npm_(package|lifecycle|command|config_(local_prefix|silent|loglevel|workspace))/;
-  return {
-    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofThisRun.test(name))),
-    npm_config_audit: "false",
-    npm_config_fund: "false",
-    npm_config_prefer_offline: "true",
-  };
 }
 
 /** The package.json of a program that depends on the package. */
