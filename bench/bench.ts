@@ -35,7 +35,7 @@ interface Part {
   readonly who: readonly Who[];
 }
 
-/** In production, Keycloak has run for days: its compilers are busy with the first ten thousand requests. */
+/** Keycloak's compilers are busy during the first rounds; in production it has run for days. */
 const warmUp: Part = { realms: 50, rounds: 2, who: ["ours", "peer", "floor"] };
 const plan: readonly Part[] = [
   { realms: 50, rounds: 5, who: ["ours", "peer", "floor"] },
@@ -62,12 +62,13 @@ try {
   const { quick, realms: sizes = quick ? "1" : undefined, only } = parseArgs({ options }).values;
   const isWhole = !sizes && !only;
   const surroundings = await start();
-  await run({ ...warmUp, ...(quick && { realms: 1, rounds: 1 }) }, false, surroundings);
+  console.log("\nWarm-up, which does not count");
+  await run({ ...warmUp, ...(quick && { realms: 1, rounds: 1 }) }, new Figures(), surroundings);
   const parts = plan.filter(({ realms }) => sizes?.split(",").includes(`${realms}`) ?? true);
   for (const part of parts) {
     const who = part.who.filter((name) => only?.split(",").includes(name) ?? true);
     const rounds = quick ? 1 : part.rounds;
-    if (who.length > 0) await run({ ...part, rounds, who }, true, surroundings);
+    if (who.length > 0) await run({ ...part, rounds, who }, figures, surroundings);
   }
   const verdicts = verdictsOn(limits, figures);
   const plugin = await readFile(path.join(root, "rig", "go", "keycloak-plugin", "main.go"), "utf8");
@@ -94,16 +95,16 @@ try {
   await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
-async function run({ realms: size, rounds, who }: Part, counts: boolean, surroundings: Surroundings) {
+async function run({ realms: size, rounds, who }: Part, into: Figures, surroundings: Surroundings) {
   await realms.resizeTo(size);
   const entrants: [Who, Contestant][] = [];
   for (const name of who) entrants.push([name, await prepare(name, realms, home)]);
   for (let round = 1; round <= rounds; round += 1) {
-    console.log(`\n${size} realm${size === 1 ? "" : "s"}, ${counts ? "" : "warm-up, "}round ${round}`);
+    console.log(`\n${size} realm${size === 1 ? "" : "s"}, round ${round}`);
     // Each round begins with another one.
     const first = round % entrants.length;
     for (const [name, contestant] of [...entrants.slice(first), ...entrants.slice(0, first)])
-      await takeTurn(name, contestant, counts ? round : undefined, surroundings);
+      await takeTurn(name, contestant, round, into, surroundings);
   }
   for (const [, contestant] of entrants) await contestant.leave?.();
 }
@@ -138,11 +139,12 @@ async function start() {
 
 type Surroundings = Awaited<ReturnType<typeof start>>;
 
-/** Runs all commands of one contestant. Without a round, they do not count. */
+/** Runs all commands of one contestant. */
 async function takeTurn(
   who: Who,
   contestant: Contestant,
-  round: number | undefined,
+  round: number,
+  into: Figures,
   surroundings: Surroundings,
 ) {
   const { environment, processor, requests } = surroundings;
@@ -160,12 +162,11 @@ async function takeTurn(
     const problem = exitCode === 0 ? complaint(command, output) : `it ended with ${exitCode}`;
     if (problem) throw new Error(`${who}, ${operation}: ${problem}\n${output}`);
     // Once is enough: the output of each run is checked as well.
-    if (operation === "fresh" && contestant.works && (round ?? 1) === 1) await realms.verify();
+    if (operation === "fresh" && contestant.works && round === 1) await realms.verify();
     seen.push(`${operation} ${measured.seconds?.toFixed(2)}`);
-    if (round === undefined) continue;
     const all = { ...measured, ...ofKeycloak, state: (await contestant.state?.()) ?? 0 };
     for (const [metric, value] of Object.entries(all))
-      figures.add(`${size} ${who} ${operation} ${metric as Metric}`, round, value);
+      into.add(`${size} ${who} ${operation} ${metric as Metric}`, round, value);
   }
   console.log(`  ${who.padEnd(12)} ${seen.join(" · ")}`);
 }
