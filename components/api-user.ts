@@ -210,7 +210,7 @@ export function ensureUser(
             authorizedRequests: requestsOf(parent, settings.authorizedRequests),
             after: withoutSources(pulumi.all(changedAt)),
           },
-          // These come after the others.
+          // All others come before these.
           after(...verifyAfter, mappings ?? ofUser),
         ).token;
   return {

@@ -36,7 +36,7 @@ export function orElse(
   return pulumi.output(Promise.all([isKnown, isSecret]).then(() => output, fail));
 }
 
-/** The same value, without the resources that it comes from: the state lists them again for each input. */
+/** The same value, without the resources that it comes from. Beside `dependsOn`, the state would list them again. */
 export function withoutSources<T>(output: pulumi.Output<T>): pulumi.Output<T> {
   const { isKnown } = output as pulumi.Output<T> & { isKnown?: Promise<boolean> };
   const alone = () => new Promise<pulumi.Input<T>>((resolve) => output.apply(resolve));
